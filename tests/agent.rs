@@ -86,7 +86,7 @@ fn a_step_that_was_cut_short_is_told() {
     let begun: Vec<Event> = events("node-healthy");
     let place = begun.iter().position(|event| matches!(&event.kind, EventKind::Finished { .. }));
     let begun = &begun[..place.unwrap()];
-    let kept = decode(&encode(begun)).unwrap();
+    let kept = Messages::default().decode(&encode(begun)).unwrap();
     let has_started = |events: &[Event]| {
         events.iter().filter(|event| matches!(event.kind, EventKind::Started { .. })).count()
     };
@@ -97,14 +97,17 @@ fn a_step_that_was_cut_short_is_told() {
 #[test]
 fn another_message_is_not_ours() {
     for other in ["", "OCI runtime exec failed: no such file"] {
-        assert!(matches!(decode(other), Err(NoEvents::NotOurs)), "{other}");
+        assert!(matches!(Messages::default().decode(other), Err(NoEvents::NotOurs)), "{other}");
     }
     for broken in ["check-acr/1:", "check-acr/1:!!!", "check-acr/1:AAAA"] {
-        let said = decode(broken);
+        let said = Messages::default().decode(broken);
         assert!(!matches!(said, Ok(events) if !events.is_empty()), "{broken}");
     }
     let whole = encode(&events("node-healthy"));
-    assert!(matches!(decode(&whole[..whole.len() / 2]), Err(NoEvents::Damaged(_))));
+    assert!(matches!(
+        Messages::default().decode(&whole[..whole.len() / 2]),
+        Err(NoEvents::Damaged(_))
+    ));
 }
 
 #[test]
@@ -119,8 +122,8 @@ fn a_message_does_not_unpack_without_end() {
 proptest! {
     #[test]
     fn any_message_is_read_or_refused(text in "\\PC{0,200}", packed in "[A-Za-z0-9+/=]{0,200}") {
-        let _ = decode(&text);
-        let _ = decode(&format!("check-acr/1:{packed}"));
+        let _ = Messages::default().decode(&text);
+        let _ = Messages::default().decode(&format!("check-acr/1:{packed}"));
     }
 
     #[test]
@@ -133,7 +136,7 @@ proptest! {
         let mut packed = zstd::bulk::compress(lines.as_bytes(), 3).unwrap();
         packed.truncate(cut);
         packed.extend(bytes);
-        let _ = decode(&format!("check-acr/1:{}", BASE64_STANDARD.encode(&packed)));
+        let _ = Messages::default().decode(&format!("check-acr/1:{}", BASE64_STANDARD.encode(&packed)));
     }
 }
 
@@ -163,7 +166,7 @@ fn the_agent_leaves_its_events_in_both_places() {
     let output = program(&args).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let log = events_of_log(&output.stdout);
-    let kept = decode(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let kept = Messages::default().decode(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert!(!log.is_empty() && kept.len() < log.len());
     assert_eq!(verdict(&kept), verdict(&log));
     for event in &kept {

@@ -11,7 +11,10 @@ mod shelf;
 use std::{
     io::{Result, Write},
     net::TcpStream,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use program::{
@@ -191,30 +194,35 @@ fn what_go_does_not_decode_is_no_image() {
 /// A token that expires between the manifest and the blobs is renewed, as containerd renews it.
 #[test]
 fn a_token_that_expires_is_renewed() {
-    static ASKED: AtomicUsize = AtomicUsize::new(0);
-    let said = ask(|line, stream| {
-        let port = stream.local_addr()?.port();
-        let challenge = format!("Bearer realm=\"http://127.0.0.1:{port}/token\",service=\"x\"");
-        let config = r#"{"rootfs":{"diff_ids":[]}}"#;
-        let digest = checks::kit::rules::digest("sha256:", config.as_bytes());
-        let manifest = format!(
-            r#"{{"schemaVersion":2,"config":{{"digest":"{digest}","size":{}}},"layers":[]}}"#,
-            config.len()
-        );
-        if line.contains("/token") {
-            return answer(stream, "200 OK", br#"{"token":"t"}"#);
-        }
-        // The first request has no token, and the first blob's token is no longer good.
-        let place = ASKED.fetch_add(1, Ordering::Relaxed);
-        if place == 0 || (line.contains("/blobs/") && place == 3) {
-            return answer(stream, &format!("401 No\r\nWWW-Authenticate: {challenge}"), b"");
-        }
-        if line.contains("/blobs/") {
-            return answer(stream, "200 OK", config.as_bytes());
-        }
-        server::manifest(stream, line, manifest.as_bytes())
-    });
-    assert_eq!((said.code, ASKED.load(Ordering::Relaxed)), (Some(0), 5), "{}", said.out);
+    let shelf = shelf::Shelf::of(&[b"a layer"]);
+    let (issued, least) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counts = issued.clone();
+    let said = shelf::ask(
+        move |head, stream| {
+            if head.starts_with("GET /token") {
+                let number = issued.fetch_add(1, Ordering::Relaxed) + 1;
+                return answer(stream, "200 OK", format!(r#"{{"token":"t{number}"}}"#).as_bytes());
+            }
+            let token =
+                head.split("Bearer t").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+            // At the first blob, every token so far is no longer good.
+            if head.starts_with("GET") && head.contains("/blobs/") {
+                let last = issued.load(Ordering::Relaxed);
+                let _ = least.compare_exchange(0, last + 1, Ordering::Relaxed, Ordering::Relaxed);
+            }
+            if token.is_some_and(|token: usize| token >= least.load(Ordering::Relaxed).max(1)) {
+                return shelf.serve(head, stream);
+            }
+            let realm = format!("http://{}/token", stream.local_addr()?);
+            let error = if token.is_some() { ",error=\"invalid_token\"" } else { "" };
+            let challenge = format!("WWW-Authenticate: Bearer realm=\"{realm}\"{error}");
+            answer(stream, &format!("401 No\r\n{challenge}"), b"")
+        },
+        &[],
+    );
+    shelf::pulls(&said);
+    // For the tag, for the content, and for the blobs.
+    assert_eq!(counts.load(Ordering::Relaxed), 3);
 }
 
 /// Which of two descriptors of a blob containerd goes by depends on which it fetches first.

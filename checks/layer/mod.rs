@@ -10,6 +10,7 @@ mod presence;
 mod problem;
 mod refusal;
 mod second;
+mod source;
 mod unpack;
 
 use std::{collections::HashSet, rc::Rc};
@@ -20,8 +21,8 @@ use strum::VariantNames;
 
 use crate::{
     kit::{
-        Cx, Host, HostPurpose, NoFact, StepResult,
-        net::{Connected, Fault, MAX_STALLED_RETRIES, Reply, Request},
+        Cx, NoFact, StepResult,
+        net::{Connected, Fault, MAX_STALLED_RETRIES},
         rules::Platform,
         sanitize_text,
     },
@@ -320,72 +321,5 @@ impl Blobs<'_> {
             self.cx.add_finding(Problem::BlobResumed { host, times });
         }
         Ok(taking.taken)
-    }
-
-    async fn rest(&self, blob: &Blob, from: u64) -> StepResult<Reply> {
-        let source = blob.ask_from(self.cx, self.session, from).await?;
-        Ok(self.open(blob, source, from).await?.1)
-    }
-
-    /// Returns the response that carries the blob, from the registry or from the host that it
-    /// redirects to.
-    async fn open(
-        &self,
-        blob: &Blob,
-        source: BlobResponse,
-        from: u64,
-    ) -> StepResult<(String, Reply)> {
-        let (cx, client) = (self.cx, self.session.client());
-        let (host, request) = match source {
-            BlobResponse::Body(reply) => {
-                let host = reply.host.to_string();
-                return self.accept(host, *reply, blob, None).await;
-            }
-            BlobResponse::Redirect(host, request) => (host, request),
-        };
-        let request = Request { from, ..*request };
-        let ask = async || client.follow(cx, &host, &request, HostPurpose::Data).await;
-        let reply = client.with_retries(cx, ask).await?;
-        if request.authorization.is_some() && matches!(reply.status, 400..=403) {
-            return Err(self.unwanted(reply, &host, &request, blob).await);
-        }
-        self.accept(host.to_string(), reply, blob, Some(&request.target)).await
-    }
-
-    /// Returns why a host refuses a request that carries the registry's credentials, as a runtime
-    /// sends them to the registry's own name and to names below it. A signed URL is often refused
-    /// only because it needs none.
-    async fn unwanted(&self, reply: Reply, host: &Host, request: &Request, blob: &Blob) -> NoFact {
-        let (cx, client, target) = (self.cx, self.session.client(), &request.target);
-        let bare = Request {
-            authorization: None,
-            signed_in: None,
-            origin: None,
-            url_login: None,
-            ..request.clone()
-        };
-        let status = reply.status;
-        let said = refusal::words(reply).await;
-        match client.follow(cx, host, &bare, HostPurpose::Data).await {
-            Ok(served) if matches!(served.status, 200 | 206) => {
-                let (registry, host) = (client.host.to_string(), host.to_string());
-                Problem::AuthorizationUnwanted { registry, host, status, said }.into()
-            }
-            Ok(refused) => refusal::grade(cx, refused, blob, Some(target)).await,
-            Err(no_fact) => no_fact,
-        }
-    }
-
-    async fn accept(
-        &self,
-        host: String,
-        reply: Reply,
-        blob: &Blob,
-        target: Option<&str>,
-    ) -> StepResult<(String, Reply)> {
-        match reply.status {
-            200 | 206 => Ok((host, reply)),
-            _ => Err(refusal::grade(self.cx, reply, blob, target).await),
-        }
     }
 }

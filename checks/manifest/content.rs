@@ -95,19 +95,23 @@ impl PlatformImage {
 /// Finds this platform's manifest, and asks the registry which host serves its blobs.
 ///
 /// Meanwhile the manifest itself is fetched by its digest: a container runtime takes the digest of a
-/// tag from the response to HEAD, and asks for everything by digest from then on.
+/// tag from the response to HEAD, and asks for everything by digest from then on, at first without
+/// authorization.
 pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
-    let served = Box::pin(fetch::by_digest(cx, session, manifest));
-    let chosen = Box::pin(of_platform(cx, session, manifest));
-    let renewed = Box::pin(session.renew(cx));
-    let (renewed, served, chosen) = if session.client().is_http2() {
-        join3(renewed, served, chosen).await
-    } else {
-        (renewed.await, served.await, chosen.await)
-    };
-    renewed?;
-    served?;
-    chosen
+    let (digest, media_type) = (&manifest.digest, manifest.document.kind().media_type());
+    let begun = Box::pin(fetch::begin(cx, session, (digest, media_type)));
+    let served = || Box::pin(fetch::by_digest(cx, session, manifest));
+    let chosen = || Box::pin(of_platform(cx, session, manifest));
+    if !session.client().is_http2() {
+        begun.await?;
+    } else if let (begun, served, chosen) = join3(begun, served(), chosen()).await
+        && begun?
+    {
+        served?;
+        return chosen;
+    }
+    served().await?;
+    chosen().await
 }
 
 async fn of_platform(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {

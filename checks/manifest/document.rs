@@ -23,6 +23,9 @@ pub struct Manifest {
     /// The size in bytes.
     #[serde(skip)]
     pub(super) size: usize,
+    /// Whether the registry served it by its digest.
+    #[serde(skip)]
+    pub(super) is_by_digest: bool,
     #[serde(rename = "kind")]
     pub(super) document: Document,
 }
@@ -108,7 +111,7 @@ pub fn read(digest: String, content_type: &str, bytes: &[u8]) -> StepResult<Mani
         Kind::Index => Document::Index(as_go(&called, bytes, &shapes::INDEX)?),
         _ => Document::Image(as_go(&called, bytes, &shapes::MANIFEST)?.map(Box::new)),
     };
-    Ok(Manifest { digest, media_type, size: bytes.len(), document })
+    Ok(Manifest { digest, media_type, size: bytes.len(), is_by_digest: false, document })
 }
 
 /// Returns a media type for a manifest, by what is in it.

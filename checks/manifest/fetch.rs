@@ -4,6 +4,7 @@ use hyper::Method;
 
 use super::{
     document::{self, Document, Manifest},
+    kind,
     problem::Problem,
     schema1,
 };
@@ -14,7 +15,7 @@ use crate::{
         rules::digest,
     },
     registry::RegistryClient,
-    token::{Answer, Session},
+    token::{Answer, Begun, Session},
 };
 
 /// The longest manifest that containerd takes by its tag (core/remotes/docker/resolver.go,
@@ -74,6 +75,8 @@ pub(super) async fn read(
     let is_digest = reference.contains(':');
     let called = known.media_type.or(reply.header("content-type"));
     let media_type = called.unwrap_or_default().to_owned();
+    let own = reply.header("content-type").map(kind::bare);
+    let is_said_twice = own.is_some() && own == known.media_type;
     let claimed = reply.header("docker-content-digest").map(str::to_owned);
     let bytes = read_all(cx, session, reference, reply, known).await?;
     let wanted = is_digest.then(|| reference.to_owned());
@@ -82,10 +85,12 @@ pub(super) async fn read(
         return Ok(old);
     }
     // What is asked by digest has the type that HEAD says, which is compared with this one later.
-    let guessed = (is_digest && known.is_typed).then(|| document::guess(&bytes)).flatten();
+    let is_compared = is_digest && known.is_typed && !is_said_twice;
+    let guessed = is_compared.then(|| document::guess(&bytes)).flatten();
     let media_type = guessed.map_or(media_type, str::to_owned);
     // containerd makes the digest itself of what a tag leads to.
-    of_bytes(wanted.as_deref().unwrap_or("sha256:"), &media_type, &bytes)
+    let manifest = of_bytes(wanted.as_deref().unwrap_or("sha256:"), &media_type, &bytes)?;
+    Ok(Manifest { is_by_digest: is_digest, ..manifest })
 }
 
 /// Reads the bytes of a manifest. If the connection ends early, the rest of what a digest names is requested
@@ -152,9 +157,30 @@ pub(super) fn of_bytes(wanted: &str, media_type: &str, bytes: &[u8]) -> StepResu
     document::read(got, media_type, bytes)
 }
 
+/// Begins to ask for content with the manifest of that digest. Returns whether what was asked meanwhile
+/// counts.
+pub(super) async fn begin(
+    cx: &Cx,
+    session: &Session,
+    (digest, media_type): (&str, &str),
+) -> StepResult<bool> {
+    let Some(image) = session.image() else { return Ok(true) };
+    match session.begin_content(cx, request(image, digest, media_type)).await? {
+        Begun::AsExpected => Ok(true),
+        Begun::Otherwise => Ok(false),
+        Begun::Missing => Err(not_served(image, digest)),
+    }
+}
+
+/// Returns that a manifest cannot be had by its digest.
+pub(super) fn not_served(image: &Image, digest: &str) -> NoFact {
+    let (repository, digest) = (image.repository.clone(), digest.to_owned());
+    Problem::NotServedByDigest { repository, digest }.into()
+}
+
 /// Fetches a manifest once more by its digest, if it was fetched by a tag.
 pub(super) async fn by_digest(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<()> {
-    let Some(image) = session.image().filter(|image| !image.is_digest()) else { return Ok(()) };
+    let Some(image) = session.image().filter(|_| !manifest.is_by_digest) else { return Ok(()) };
     // The digest of schema 1 is that of the text before it was signed.
     if matches!(manifest.document, Document::Schema1(_)) {
         return Ok(());
@@ -163,9 +189,6 @@ pub(super) async fn by_digest(cx: &Cx, session: &Session, manifest: &Manifest) -
     let known = Known { media_type: Some(media_type), size: Some(manifest.size), is_typed: false };
     match get(cx, session, image, &manifest.digest, known).await? {
         Answer::Found(_) => Ok(()),
-        Answer::Missing(_) => {
-            let (repository, digest) = (image.repository.clone(), manifest.digest.clone());
-            Err(Problem::NotServedByDigest { repository, digest }.into())
-        }
+        Answer::Missing(_) => Err(not_served(image, &manifest.digest)),
     }
 }

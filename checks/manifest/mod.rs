@@ -69,10 +69,26 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         let has_length = |head: &Reply| head.header("content-length").is_some();
         known.is_typed = head.as_ref().is_ok_and(has_length);
     }
+    let media_type = known.media_type.unwrap_or_default();
+    let begin = async || {
+        if !image.is_digest() {
+            return Ok(true);
+        }
+        fetch::begin(cx, session, (&image.reference, media_type)).await
+    };
     let got = async {
+        if !session.client().is_http2() {
+            begin().await?;
+        }
         let got = match early {
             Early::Answered(answer) => answer,
             Early::Asked(asking) => asking.await,
+        };
+        // What a failure was to be is only known once it is known how content is asked for.
+        let got = match got {
+            Ok(Answer::Found(_)) => got,
+            _ if begin().await? => got,
+            _ => fetch::open(cx, session, image, (&image.reference, media_type)).await,
         };
         match got? {
             Answer::Found(reply) => {
@@ -90,28 +106,35 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         };
     };
     // From here on containerd asks by digest, and never for what the tag leads to.
-    let by_tag = match timeout(PROBE_WAIT, got).await {
-        Ok(Ok(Answer::Found(manifest))) if manifest.digest() == described.digest => {
-            return head_check::compare(cx, session, head?, manifest).await;
-        }
+    let mut got = Box::pin(got);
+    let mut by_tag = async || match timeout(PROBE_WAIT, got.as_mut()).await {
         Ok(Ok(Answer::Found(manifest))) => Some(Ok(manifest)),
         Ok(Ok(Answer::Missing(_))) | Err(_) => None,
         Ok(Err(no_fact)) => Some(Err(no_fact)),
     };
-    let known = described.known();
-    match get(cx, session, image, &described.digest, known).await? {
-        Answer::Found(manifest) => head_check::compare(cx, session, head?, manifest).await,
-        Answer::Missing(reply) => match by_tag {
-            Some(Ok(manifest)) => head_check::compare(cx, session, head?, manifest).await,
-            // What the tag leads to says more.
-            Some(Err(no_fact)) => Err(no_fact),
-            None => {
-                drop(reply);
-                let (repository, digest) = (image.repository.clone(), described.digest);
-                Err(Problem::NotServedByDigest { repository, digest }.into())
+    // Over HTTP/2 it was asked for all the same: that takes no time.
+    let early = if session.client().is_http2() { Some(by_tag().await) } else { None };
+    let known = Known { is_typed: true, ..described.known() };
+    let manifest = match early {
+        Some(Some(Ok(manifest))) if manifest.digest() == described.digest => manifest,
+        early => {
+            let media_type = known.media_type.unwrap_or_default();
+            fetch::begin(cx, session, (&described.digest, media_type)).await?;
+            match get(cx, session, image, &described.digest, known).await? {
+                Answer::Found(manifest) => manifest,
+                Answer::Missing(reply) => {
+                    drop(reply);
+                    let by_tag = match early {
+                        Some(by_tag) => by_tag,
+                        None => by_tag().await,
+                    };
+                    // What the tag leads to says more.
+                    by_tag.unwrap_or_else(|| Err(fetch::not_served(image, &described.digest)))?
+                }
             }
-        },
-    }
+        }
+    };
+    head_check::compare(cx, session, head?, manifest).await
 }
 
 /// A request that HEAD did not wait for.
@@ -152,6 +175,10 @@ async fn head_and_get(
         Early::Asked(asking) => asking.await,
     };
     if let Ok(Answer::Found(got)) = &answer {
+        let before = session.before_head().and(refused);
+        if let Some(exceeded) = before.exceeded(cx, got) {
+            return (Err(exceeded), Early::Answered(answer));
+        }
         refused.describe(got);
     }
     (head, Early::Answered(answer))

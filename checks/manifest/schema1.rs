@@ -93,7 +93,8 @@ pub(super) fn read(
     });
     let digest = wanted.map_or(got, str::to_owned);
     let document = Document::Schema1(blobs(old));
-    Ok(Some(Manifest { digest, media_type, size: bytes.len(), document }))
+    let size = bytes.len();
+    Ok(Some(Manifest { digest, media_type, size, is_by_digest: false, document }))
 }
 
 /// Returns the text before it was signed: the first bytes of this text, in the number that the

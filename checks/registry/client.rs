@@ -360,6 +360,12 @@ impl RegistryClient {
         }
     }
 
+    /// Returns that another host than the registry asks for a sign-in.
+    pub(crate) fn sign_in_elsewhere(&self, elsewhere: &Host) -> NoFact {
+        let (host, elsewhere) = (self.host.to_string(), elsewhere.to_string());
+        NoFact::could_not_tell(Problem::SignInElsewhere { host, elsewhere })
+    }
+
     /// Returns that a host redirects again and again.
     pub(crate) fn redirect_loop(host: &Host, request: String) -> NoFact {
         Problem::RedirectLoop { host: host.to_string(), request, hops: MAX_REDIRECTS }.into()

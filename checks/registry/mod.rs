@@ -75,6 +75,9 @@ pub struct RegistryChallenge {
     /// The host that issues the tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     realm: Option<String>,
+    /// How often containerd sent its first request before it signs in.
+    #[serde(skip)]
+    pub(crate) sent: usize,
     /// The time on the registry's clock, if it sent a `Date` header.
     #[serde(skip)]
     pub(crate) dated: Option<Timestamp>,
@@ -121,6 +124,10 @@ pub async fn challenge(
         let head = reply;
         request.method = Method::GET;
         reply = client.ask(cx, &request).await?;
+        let before = Before::default().and(&head);
+        if let Some(exceeded) = before.exceeded(cx, &reply).filter(|_| head.status == 405) {
+            return Err(exceeded);
+        }
         // A refusal of HEAD carries no reason, so GET is sent to get one. containerd goes by HEAD,
         // unless the registry does not support it.
         let heads = !matches!(head.status, 200 | 405) && !client.settling.get();
@@ -149,18 +156,16 @@ pub async fn challenge(
         _ => None,
     };
     let realm = realm.and_then(|realm| Some(request_url(&realm).ok()?.host().to_owned()));
-    let (image, asked_by) = (asked.image.clone(), reply.host);
-    Ok(RegistryChallenge { client, asked_by, image, auth_scheme, realm, dated, status })
+    let (image, asked_by, sent) = (asked.image.clone(), reply.host, reply.failed.len() + 1);
+    Ok(RegistryChallenge { client, asked_by, image, auth_scheme, realm, sent, dated, status })
 }
 
 impl RegistryChallenge {
     /// Returns that credentials are not sent to another host, if another host asks for them.
     pub(crate) fn asked_elsewhere(&self) -> Option<NoFact> {
-        let (host, elsewhere) = (self.client.host.to_string(), self.asked_by.to_string());
-        let problem = Problem::SignInElsewhere { host, elsewhere };
         let is_elsewhere =
             self.auth_scheme != AuthScheme::None && !self.asked_by.is_same(&self.client.host);
-        is_elsewhere.then(|| NoFact::could_not_tell(problem))
+        is_elsewhere.then(|| self.client.sign_in_elsewhere(&self.asked_by))
     }
 }
 

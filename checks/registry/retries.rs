@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{AuthScheme, Problem, RegistryClient};
 use crate::kit::{
-    Cx, Host, StepResult,
+    Cx, Host, NoFact, StepResult,
     net::{HTTP_WAIT, Reply},
     rules::since,
 };
@@ -54,28 +54,30 @@ pub(super) async fn retried(
     is_last: bool,
     ask: impl AsyncFn() -> StepResult<Reply>,
 ) -> StepResult<Reply> {
-    let left = max_retries(cx) - before.sent;
-    let (mut seen, began) = (vec![], Instant::now());
+    let left = max_retries(cx).saturating_sub(before.sent);
+    let (mut failed, began) = (vec![], Instant::now());
     loop {
-        let reply = ask().await?;
+        let mut reply = ask().await?;
         if !matches!(reply.status, 408 | 429 | 500 | 503 | 504) {
-            let is_late = before.named_error || names_error(&reply);
-            if is_late && !seen.is_empty() {
-                let host = reply.host.to_string();
-                cx.add_finding(Problem::UnsteadyBeforeSignIn { host, failed: seen });
+            let ends = reply.status == 401 && failed.len() >= left;
+            let is_late = before.named_error || names_error(&reply) || ends;
+            if is_late && !failed.is_empty() {
+                let (host, failed) = (reply.host.to_string(), failed.clone());
+                cx.add_finding(Problem::UnsteadyBeforeSignIn { host, failed });
             } else {
-                note_retries(cx, &reply.host, seen, &reply);
+                note_retries(cx, &reply.host, failed.clone(), &reply);
             }
+            reply.failed = failed;
             return Ok(reply);
         }
         let status = reply.status.to_string();
         let repeats = cx.containerd().is_at_least(since::REPEATS) != Some(false);
         let is_tried = !matches!(reply.status, 408 | 429)
-            && (seen.last() == Some(&status) || !is_last || !repeats);
-        if is_tried || seen.len() >= left || began.elapsed() >= HTTP_WAIT {
+            && (failed.last() == Some(&status) || !is_last || !repeats);
+        if is_tried || failed.len() >= left || began.elapsed() >= HTTP_WAIT {
             return Ok(reply);
         }
-        seen.push(status);
+        failed.push(status);
     }
 }
 
@@ -83,6 +85,20 @@ pub(super) async fn retried(
 /// it is the first response to a request (core/remotes/docker/authorizer.go, `invalidAuthorization`).
 fn names_error(reply: &Reply) -> bool {
     reply.status == 401 && AuthScheme::of(reply).is_some_and(|scheme| scheme.names_error())
+}
+
+impl Before {
+    /// Returns it with what led to this response.
+    pub(crate) fn and(self, reply: &Reply) -> Self {
+        Self { sent: self.sent + reply.failed.len() + 1, ..self }
+    }
+
+    /// Returns that it is not known whether containerd comes to this response, if it spends its attempts before.
+    pub(crate) fn exceeded(self, cx: &Cx, reply: &Reply) -> Option<NoFact> {
+        let is_beyond = self.sent + reply.failed.len() > max_retries(cx);
+        let (host, failed, then) = (reply.host.to_string(), reply.failed.clone(), reply.status);
+        is_beyond.then(|| NoFact::could_not_tell(Problem::Unsteady { host, failed, then }))
+    }
 }
 
 /// Warns that a host responded only after retries.

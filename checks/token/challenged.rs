@@ -26,23 +26,24 @@ impl Session {
         request: Request,
         send: impl AsyncFn(Request, Before) -> StepResult<Reply>,
     ) -> StepResult<Reply> {
-        let is_content = request.is_content;
-        let is_first =
-            is_content && !self.has_content.replace(self.has_content.get() || is_content);
-        let is_head = request.method == Method::HEAD;
-        // Both are sent without a token at first.
-        let sent = usize::from(self.authorization.borrow().is_some() && (is_head || is_first));
-        let named_error = is_first && self.auth_scheme.names_error();
-        let before = Before { sent, named_error };
+        let before = self.before(&request);
+        let is_first = before.is_some() && request.is_content;
+        let before = before.unwrap_or_default();
         let reply = send(self.sign(request.clone()), before).await?;
         let is_challenge = |reply: &Reply| {
             reply.status == 401 && reply.host.is_same(&self.asked_by) && self.mirror.is_none()
         };
         let mut kept = None;
         if !is_challenge(&reply) {
-            return Ok(reply);
+            return self.asked_elsewhere(&reply).map_or(Ok(reply), Err);
         }
+        // It is not the first response to the request, as containerd counts them.
+        let is_late = before.sent > 0 && (!is_first || self.content.before.get().is_some());
         match (AuthScheme::of(&reply), &self.identity.credential) {
+            (Some(scheme), _) if is_late && scheme.names_error() => return Ok(reply),
+            (Some(AuthScheme::Bearer(wanted)), _) if self.keeps_password(&wanted, is_first) => {
+                return Ok(reply);
+            }
             (Some(AuthScheme::Bearer(wanted)), _) => {
                 // The response body is still on the connection that the next request may need.
                 drop(reply);
@@ -68,18 +69,30 @@ impl Session {
         }
     }
 
-    /// Asks for a token once more, and goes on with it: containerd does before it fetches content, for
-    /// which it has another authorizer than for the tag (core/remotes/docker/resolver.go, `Fetcher`).
-    pub(crate) async fn renew(&self, cx: &Cx) -> StepResult<()> {
-        let is_issued = matches!(*self.authorization.borrow(), Some(Authorization::Token(_)))
-            && !matches!(self.identity.credential, Credential::Access(_));
-        if let (AuthScheme::Bearer(wanted), true, None) =
-            (&self.auth_scheme, is_issued, &self.mirror)
-        {
-            let token = self.token(cx, wanted).await?;
-            self.authorization.replace(Some(Authorization::Token(token)));
+    /// Returns what containerd did before it sends a request with an authorization, if the first one was
+    /// without: that for the tag, and that for the first content.
+    fn before(&self, request: &Request) -> Option<Before> {
+        let is_first = request.is_content && !self.content.is_asked.replace(true);
+        if is_first && self.is_signed() {
+            let named_error = self.auth_scheme.borrow().names_error();
+            return Some(self.content.before.get().unwrap_or(Before { sent: 1, named_error }));
         }
-        Ok(())
+        (request.method == Method::HEAD).then(|| self.before_head()).filter(|it| it.sent > 0)
+    }
+
+    /// Returns what containerd did before it asks for the tag as it is asked here.
+    pub(crate) fn before_head(&self) -> Before {
+        Before { sent: if self.is_signed() { self.sent } else { 0 }, named_error: false }
+    }
+
+    fn is_signed(&self) -> bool {
+        self.authorization.borrow().is_some()
+    }
+
+    /// Returns whether containerd goes on with its password after such a challenge.
+    fn keeps_password(&self, wanted: &Challenge, is_first: bool) -> bool {
+        let has_password = matches!(*self.authorization.borrow(), Some(Authorization::Password(_)));
+        has_password && wanted.param("error").is_none() && !is_first
     }
 
     /// Returns whether containerd goes on with its token after such a challenge.
@@ -95,7 +108,7 @@ impl Session {
 
     /// Fails where a refusal names another token server than the first challenge did.
     fn other_token_server(&self, wanted: &Challenge, reply: Reply) -> StepResult<Reply> {
-        let AuthScheme::Bearer(first) = &self.auth_scheme else { return Ok(reply) };
+        let AuthScheme::Bearer(first) = &*self.auth_scheme.borrow() else { return Ok(reply) };
         // A query may contain anything.
         let realm = |challenge: &Challenge| {
             let realm = challenge.param("realm").unwrap_or_default();

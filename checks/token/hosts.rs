@@ -13,6 +13,7 @@ use std::{
 use super::{
     TOKEN_USER,
     answers::{Answer, BlobResponse, WantedBlob},
+    content::ContentState,
     exchange::exchange_entra_token,
     session::{Mirror, Next, Session},
     words::SignedIn,
@@ -40,13 +41,14 @@ impl Session {
             client: Rc::new(client),
             identity: Candidate::anonymous(),
             authorization: RefCell::default(),
-            has_content: Cell::default(),
+            sent: 1,
+            content: ContentState::default(),
             signed_in: SignedIn::NotNeeded,
             granted: None,
             covers_pull: None,
             image: Some(image.clone()),
             refresh: None,
-            auth_scheme: AuthScheme::None,
+            auth_scheme: RefCell::new(AuthScheme::None),
             dated: None,
             mirror: Some(Rc::new(mirror)),
             next: None,
@@ -77,7 +79,7 @@ impl Session {
         let refresh = exchange_entra_token(cx, &registry, &wanted, who, login).await;
         let refresh = refresh.map_err(|_| not_replayed())?;
         let identity = who.with_refresh_token(TOKEN_USER, Some(refresh.clone()));
-        let auth_scheme = AuthScheme::Bearer(wanted.clone());
+        let auth_scheme = RefCell::new(AuthScheme::Bearer(wanted.clone()));
         let session = Self { identity, auth_scheme, refresh: Some(refresh), ..self };
         let token = session.token(cx, &wanted).await?;
         // Its repository is below another name there.

@@ -3,6 +3,7 @@
 mod answers;
 mod authorization;
 mod challenged;
+mod content;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
 mod hosts;
@@ -25,6 +26,7 @@ use crate::{
 };
 pub(crate) use answers::WantedBlob;
 pub use answers::{Answer, BlobResponse};
+pub(crate) use content::Begun;
 pub use problem::Problem;
 pub use refresh_token::RefreshToken;
 use refresh_token::{TOKEN_USER, expired, expires};

@@ -48,11 +48,12 @@ impl Session {
             && is_issued
             && error == "invalid_token"
         {
-            let realm = match &self.auth_scheme {
-                AuthScheme::Bearer(wanted) => wanted.param("realm").unwrap_or_default(),
-                _ => "",
+            let realm = match &*self.auth_scheme.borrow() {
+                AuthScheme::Bearer(wanted) => wanted.param("realm").map(str::to_owned),
+                _ => None,
             };
-            let realm = request_url(realm).ok().map(|url| url.host().to_owned());
+            let realm =
+                request_url(&realm.unwrap_or_default()).ok().map(|url| url.host().to_owned());
             let host = self.client.host.to_string();
             return Problem::IssuedTokenRejected {
                 realm: realm.unwrap_or_else(|| host.clone()),
@@ -199,7 +200,8 @@ impl Session {
     /// cannot be determined. An anonymous token proves nothing: it is also issued for actions that
     /// it does not grant.
     async fn anonymous_answer(&self, cx: &Cx) -> Option<AnonymousAnswer> {
-        let (AuthScheme::Bearer(wanted), Some(image)) = (&self.auth_scheme, &self.image) else {
+        let scheme = self.auth_scheme.borrow().clone();
+        let (AuthScheme::Bearer(wanted), Some(image)) = (&scheme, &self.image) else {
             return None;
         };
         let anonymous = self.as_anonymous();

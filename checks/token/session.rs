@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::{
     answers::{Answer, BlobResponse, WantedBlob, grants},
     authorization::{AccessToken, Authorization},
+    content::ContentState,
     endpoint::{self, Asker, Issued},
     words::{Scopes, SignedIn},
 };
@@ -38,9 +39,12 @@ pub struct Session {
     pub(super) identity: Candidate,
     #[serde(skip)]
     pub(super) authorization: RefCell<Option<Authorization>>,
-    /// Whether content was asked for with that authorization.
+    /// How often containerd asks for the tag before it signs in.
     #[serde(skip)]
-    pub(super) has_content: Cell<bool>,
+    pub(super) sent: usize,
+    /// What was asked for of the content.
+    #[serde(skip)]
+    pub(super) content: ContentState,
     /// How each request is authenticated, never the credentials themselves.
     pub(super) signed_in: SignedIn,
     /// What the token states that it grants; `None` if the token is opaque.
@@ -54,9 +58,10 @@ pub struct Session {
     /// The refresh token for further tokens, if the credentials are not a password.
     #[serde(skip)]
     pub(super) refresh: Option<Secret>,
-    /// The authentication scheme that the registry asked for before any sign-in.
+    /// The authentication scheme that the registry asked for before any sign-in: for the tag, and then for
+    /// the content.
     #[serde(skip)]
-    pub(super) auth_scheme: AuthScheme,
+    pub(super) auth_scheme: RefCell<AuthScheme>,
     /// The time on the registry's clock, from its first response.
     #[serde(skip)]
     pub(super) dated: Option<Timestamp>,
@@ -90,18 +95,23 @@ impl Session {
         identity: &Candidate,
         refresh: Option<Secret>,
     ) -> Self {
+        if let Credential::Password { user, password } = &identity.credential {
+            // A server may echo it in this form, whatever the scheme.
+            let _remembered = password.basic(user);
+        }
         Self {
             client: challenge.client.clone(),
             asked_by: challenge.asked_by.clone(),
             identity: identity.clone(),
             authorization: RefCell::default(),
-            has_content: Cell::default(),
+            sent: challenge.sent,
+            content: ContentState::default(),
             signed_in: SignedIn::NotNeeded,
             granted: None,
             covers_pull: None,
             image: challenge.image.clone(),
             refresh,
-            auth_scheme: challenge.auth_scheme.clone(),
+            auth_scheme: RefCell::new(challenge.auth_scheme.clone()),
             dated: challenge.dated,
             mirror: None,
             next: None,
@@ -111,10 +121,10 @@ impl Session {
     /// Returns an anonymous session with the same registry.
     pub(super) fn as_anonymous(&self) -> Self {
         let (granted, covers_pull, refresh) = (None, None, None);
-        let (authorization, has_content) = (RefCell::default(), Cell::default());
+        let (authorization, content) = (RefCell::default(), ContentState::default());
         let identity = Candidate::anonymous();
         let session = self.clone();
-        Self { identity, authorization, has_content, granted, covers_pull, refresh, ..session }
+        Self { identity, authorization, content, granted, covers_pull, refresh, ..session }
     }
 
     /// Returns the session with a password, which each request then carries.
@@ -265,7 +275,8 @@ impl Session {
                 return Err(RegistryClient::redirect_loop(host, asked));
             }
             (at, request) = (own.clone(), on);
-            reply = self.client.send(cx, &at, &request).await?;
+            let ask = async || self.client.send(cx, &at, &request).await;
+            reply = self.client.with_retries(cx, ask).await?;
         }
         match reply.status {
             200 | 206 => Ok(Answer::Found(BlobResponse::Body(Box::new(reply)))),
@@ -352,8 +363,9 @@ impl Session {
 
     /// Returns whether the registry serves a manifest to the password that it never asked for.
     pub(crate) async fn is_hidden(&self, cx: &Cx, request: Request) -> bool {
+        let scheme = self.auth_scheme.borrow().clone();
         let (AuthScheme::None, Credential::Password { user, password }) =
-            (&self.auth_scheme, &self.identity.credential)
+            (scheme, &self.identity.credential)
         else {
             return false;
         };

@@ -267,7 +267,8 @@ fn is_lookup_open(verdict: &ViewVerdict<'_>) -> bool {
 
 /// Returns whether it is not known that the node signs in as check-acr did.
 fn is_sign_in_open(verdict: &ViewVerdict<'_>) -> bool {
-    let decides = [steps::KUBELET.name, steps::IDENTITY.name, steps::EXCHANGE.name];
+    let decides =
+        [steps::KUBELET.name, steps::CHALLENGE.name, steps::IDENTITY.name, steps::EXCHANGE.name];
     verdict.could_not_tell.iter().any(|reason| decides.contains(&reason.step))
 }
 

@@ -50,16 +50,26 @@ const CHALLENGE: Leg = leg("challenge", 1, &["HEAD manifest"]);
 /// containerd's sequence with a password: Azure refuses the form, so containerd sends a GET.
 const PASSWORD: Leg = leg("token", 2, &["POST token", "GET token"]);
 const ANONYMOUS: Leg = leg("token", 1, &["GET token"]);
-/// HEAD, which containerd relies on, and GET in parallel; on HTTP/1.1 one after the other.
+/// HEAD, which containerd relies on, and GET in parallel.
 const MANIFEST: Leg = leg("manifest", 1, &["GET manifest", "HEAD manifest"]);
-const MANIFEST_ONE: Leg = leg("manifest", 2, MANIFEST.asks);
-/// The manifest of this platform and, in parallel, the index by its digest; then the location of the
-/// config, which the manifest names. Beside that a second token, which containerd gets for content.
-const PLATFORM: Leg =
-    leg("platform", 2, &["POST token", "GET token", "GET manifest", "GET manifest", "GET blob"]);
+/// On HTTP/1.1 it is asked for by its digest alone: at first without a token, as containerd asks for content,
+/// and then with a second token.
+const MANIFEST_ONE: Leg = leg(
+    "manifest",
+    5,
+    &["HEAD manifest", "GET manifest", "POST token", "GET token", "GET manifest"],
+);
+/// The manifest of this platform and, in parallel, the index by its digest, with and without a token; then
+/// the location of the config, which the manifest names. Beside that a second token, which containerd gets
+/// for content.
+const PLATFORM: Leg = leg(
+    "platform",
+    2,
+    &["POST token", "GET token", "GET manifest", "GET manifest", "GET manifest", "GET blob"],
+);
 const PLATFORM_ANONYMOUS: Leg =
-    leg("platform", 2, &["GET token", "GET manifest", "GET manifest", "GET blob"]);
-const PLATFORM_ONE: Leg = leg("platform", 5, PLATFORM.asks);
+    leg("platform", 2, &["GET token", "GET manifest", "GET manifest", "GET manifest", "GET blob"]);
+const PLATFORM_ONE: Leg = leg("platform", 2, &["GET manifest", "GET blob"]);
 const DATA_DNS: Leg = leg("layer-dns", 1, DNS.asks);
 const DATA_TCP: Leg = leg("layer-tcp", 1, TCP.asks);
 const DATA_TLS: Leg = leg("layer-tls", 1, TLS.asks);

@@ -233,7 +233,8 @@ impl Connection {
         let accepts = request.accepts(cx.containerd());
         let (decoding, odd_encoding) = Decoding::read(accepts, &head.headers, cx.containerd());
         let headers = head.headers;
-        Ok(Reply { host, request: said, status, headers, body, decoding, odd_encoding })
+        let request = said;
+        Ok(Reply { host, request, status, headers, body, decoding, odd_encoding, failed: vec![] })
     }
 
     /// Returns the open connection, or reopens it when the server has closed it.

@@ -52,6 +52,8 @@ pub struct Reply {
     pub(super) decoding: Option<Decoding>,
     /// An encoding of the body that not every containerd decompresses.
     pub odd_encoding: Option<OddEncoding>,
+    /// How the server failed or was busy before, each time that the same request was sent.
+    pub failed: Vec<String>,
 }
 
 /// What a response to a request for the rest of some content holds.
