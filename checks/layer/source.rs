@@ -29,6 +29,10 @@ impl Blobs<'_> {
     ) -> StepResult<(String, Reply)> {
         let (cx, session) = (self.cx, self.session);
         // containerd repeats the whole way, which may lead to another host the next time.
+        let sent = match &source {
+            BlobResponse::Redirect(_, request) => request.retries,
+            BlobResponse::Body(_) => 0,
+        };
         let (source, led) = (Cell::new(Some(source)), RefCell::new(None));
         let ask = async || {
             let source = match source.take() {
@@ -47,7 +51,7 @@ impl Blobs<'_> {
             led.replace(to);
             Ok(reply)
         };
-        let reply = session.client().with_retries(cx, ask).await?;
+        let reply = session.client().with_retries(cx, sent, ask).await?;
         if let Some(elsewhere) = session.asked_elsewhere(&reply) {
             return Err(elsewhere);
         }

@@ -26,13 +26,15 @@ pub(super) fn max_retries(cx: &Cx) -> usize {
 
 impl RegistryClient {
     /// Sends a request, and retries when containerd does: at once, when it is rate limited or the
-    /// server took too long, and when a server fails in another way than the last time.
+    /// server took too long, and when a server fails in another way than the last time. It was sent that
+    /// often before.
     pub(crate) async fn with_retries(
         &self,
         cx: &Cx,
+        sent: usize,
         ask: impl AsyncFn() -> StepResult<Reply>,
     ) -> StepResult<Reply> {
-        retried(cx, Before::default(), self.is_last(), ask).await
+        retried(cx, Before { sent, named_error: false }, self.is_last(), ask).await
     }
 
     /// Sends a request to a host after which containerd asks another one: it repeats no failure of it.

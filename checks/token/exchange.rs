@@ -209,7 +209,7 @@ impl Exchange {
         // The kubelet's credential provider waits in its own way.
         let request = Request { form, is_ours: true, ..request };
         let ask = async || self.client.send(cx, &self.host, &request).await;
-        let reply = self.client.with_retries(cx, ask).await?;
+        let reply = self.client.with_retries(cx, 0, ask).await?;
         let reply = self.client.past_firewall(cx, &request, reply).await?;
         match reply.status {
             200 => {}

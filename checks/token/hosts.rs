@@ -157,7 +157,7 @@ impl Session {
             answer => return Ok(answer),
         };
         let ask = async || self.client.follow(cx, &host, &request, HostPurpose::Data).await;
-        let reply = self.client.with_retries(cx, ask).await?;
+        let reply = self.client.with_retries(cx, request.retries, ask).await?;
         Ok(match reply.status {
             // The reader of the last answer grades it.
             200 | 206 => Answer::Found(BlobResponse::Body(Box::new(reply))),

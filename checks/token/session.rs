@@ -254,7 +254,7 @@ impl Session {
         let host = &self.client.host;
         let send = async |request: Request, _| {
             let ask = async || self.client.send(cx, host, &request).await;
-            let reply = self.client.with_retries(cx, ask).await?;
+            let reply = self.client.with_retries(cx, 0, ask).await?;
             self.client.past_firewall(cx, &request, reply).await
         };
         let mut reply = self.authorized(cx, request.clone(), send).await?;
@@ -269,14 +269,17 @@ impl Session {
             let Some(own) = registrys else {
                 // A server may echo the signature later.
                 let _remembered = Secret::new(on.target.as_str());
-                return Ok(Answer::Found(BlobResponse::Redirect(next, Box::new(on))));
+                let retries = on.retries + reply.failed.len();
+                let on = Box::new(Request { retries, ..on });
+                return Ok(Answer::Found(BlobResponse::Redirect(next, on)));
             };
             if on.redirects > MAX_REDIRECTS {
                 return Err(RegistryClient::redirect_loop(host, asked));
             }
-            (at, request) = (own.clone(), on);
+            let retries = on.retries + reply.failed.len();
+            (at, request) = (own.clone(), Request { retries, ..on });
             let ask = async || self.client.send(cx, &at, &request).await;
-            reply = self.client.with_retries(cx, ask).await?;
+            reply = self.client.with_retries(cx, retries, ask).await?;
         }
         match reply.status {
             200 | 206 => Ok(Answer::Found(BlobResponse::Body(Box::new(reply)))),

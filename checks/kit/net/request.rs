@@ -48,6 +48,8 @@ pub struct Request {
     pub is_redirected: bool,
     /// How many redirects were followed before.
     pub redirects: usize,
+    /// How often the one that was redirected first was sent before.
+    pub retries: usize,
     /// The host that is signed in to, if it is not only the one that gets this request.
     pub signed_in: Option<SignedIn>,
     /// The request that was redirected first.
@@ -80,6 +82,7 @@ impl Request {
             more: vec![],
             is_redirected: false,
             redirects: 0,
+            retries: 0,
             signed_in: None,
             origin: None,
             is_public: false,
