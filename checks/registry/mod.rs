@@ -131,8 +131,13 @@ pub async fn challenge(
         // A refusal of HEAD carries no reason, so GET is sent to get one. containerd goes by HEAD,
         // unless the registry does not support it.
         let heads = !matches!(head.status, 200 | 405) && !client.settling.get();
-        // That HEAD finds no manifest where GET does is told where both are compared.
+        // That HEAD finds no manifest where GET does is told where both are compared, if it stays so.
         let is_compared = (head.status, reply.status) == (404, 200);
+        if is_compared && client.ask(cx, &first_request(asked, Method::HEAD)).await?.status == 200 {
+            let (host, failed) = (head.host.to_string(), vec![head.status.to_string()]);
+            let unsteady = Problem::Unsteady { host, failed, then: reply.status };
+            return Err(NoFact::could_not_tell(unsteady));
+        }
         if heads && !is_compared && matches!(reply.status, 200 | 401) {
             return Err(client.refuse(head).await);
         }

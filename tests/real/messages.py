@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Makes the kubelets of a real cluster say why they cannot pull, and puts each message to `check-acr why --message`.
 
-    tests/real/messages.py PROGRAM CLUSTER [--second | --third] [--keep tests/messages/made.jsonl]
+    tests/real/messages.py PROGRAM CLUSTER [--second | --third | --fourth] [--keep tests/messages/made.jsonl]
 
 Three nodes: containerd 2.2 (its transfer service), containerd 1.6, and containerd 2.2 as a node with artifact
 streaming has it. Each fault is made, so what the message comes from is certain. It counts how often the reader
 names it, and fails below the bounds of tests/messages/seen.rs. PROGRAM is check-acr; CLUSTER is the path of a
-script that starts a cluster (see README.md). It needs root, openssl and dnsmasq. `--keep` writes the messages. `--second`
-and `--third` make other faults, that the reader was not made for.
+script that starts a cluster (see README.md). It needs root, openssl and dnsmasq. `--keep` writes the messages. `--second`,
+`--third` and `--fourth` make other faults, that the reader was not made for.
 """
 
 import base64, gzip, hashlib, io, json, os, socket, ssl, subprocess, sys, tarfile, tempfile, threading, time
@@ -24,7 +24,9 @@ NAMES = {REGISTRY: SERVES, BLOBS_AT: SERVES, "refused.azurecr.io": REFUSES, "dro
          "other.azurecr.io": OTHER_NAME, "reset.azurecr.io": RESETS, "unknown.azurecr.io": UNKNOWN, DATA: REFUSES,
          "expired.azurecr.io": EXPIRED, "closes.azurecr.io": CLOSES, "dropped.eastus.data.azurecr.io": DROPS,
          "rejected.azurecr.io": REJECTED, "six.azurecr.io": "2001:db8::5", "inspected.eastus.data.azurecr.io": UNKNOWN,
-         "other.eastus.data.azurecr.io": OTHER_NAME, "reset.eastus.data.azurecr.io": RESETS}
+         "other.eastus.data.azurecr.io": OTHER_NAME, "reset.eastus.data.azurecr.io": RESETS,
+         "expired.eastus.data.azurecr.io": EXPIRED, "rejected.eastus.data.azurecr.io": REJECTED,
+         "closes.eastus.data.azurecr.io": CLOSES}
 INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
 SCHEMA1, CHART = "application/vnd.docker.distribution.manifest.v1+prettyjws", "application/vnd.cncf.helm.config.v1+json"
 
@@ -107,6 +109,29 @@ THIRD = {
     "two-tags": (f"{REGISTRY}/whole/app:v1:v2", ["image-ref-invalid"]),
     "other-secret": (f"{US}:{PLAIN}/basic/third:v1", ["pullsecret-server-mismatch"]),
 }
+# Thought of when the reader was done with the third ones; the labels were written before any message was seen.
+FOURTH = {
+    "token-firewall": (f"{REGISTRY}/token-firewall/app:v1", ["acr-firewall-client-ip"]),
+    "token-missing": (f"{REGISTRY}/token-missing/app:v1", ["registry-challenge-invalid"]),
+    "token-dropped": (f"{REGISTRY}/token-dropped/app:v1", ["tcp-egress-blocked"]),
+    "token-expired": (f"{REGISTRY}/token-expired/app:v1", ["tls-clock-skew"]),
+    "token-another": (f"{REGISTRY}/token-another/app:v1", ["tls-hostname-mismatch"]),
+    "token-reset": (f"{REGISTRY}/token-reset/app:v1", ["tls-reset"]),
+    "blob-gone": (f"{REGISTRY}/blob-gone/app:v1", ["image-digest-gone", "geo-replica-lag"]),
+    "blob-late": (f"{REGISTRY}/blob-late/app:v1", ["blob-sas-rejected", "tls-clock-skew"]),
+    "blob-expired": (f"{REGISTRY}/blob-expired/app:v1", ["tls-clock-skew"]),
+    "blob-rejected": (f"{REGISTRY}/blob-rejected/app:v1", ["blob-endpoint-blocked"]),
+    "blob-closes": (f"{REGISTRY}/blob-closes/app:v1", ["blob-endpoint-blocked", "tls-reset"]),
+    "proxy-407": (f"{US}:{PLAIN}/proxy-407/app:v1", ["proxy-denies-host", "proxy-required"]),
+    "index-child": (f"{REGISTRY}/index-child/app:v1", ["image-digest-gone", "geo-replica-lag"]),
+    "config-busy": (f"{REGISTRY}/config-busy/app:v1", ["registry-outage"]),
+    "blob-throttled": (f"{REGISTRY}/blob-throttled/app:v1", ["acr-throttled-429"]),
+    "layer-damaged": (f"{REGISTRY}/layer-damaged/app:v1", ["containerd-content-corrupt", "manifest-not-an-image"]),
+    "layer-diff": (f"{REGISTRY}/layer-diff/app:v1", ["containerd-content-corrupt"]),
+    "empty-tag": (f"{REGISTRY}/whole/app:", ["image-ref-invalid"]),
+    "short-digest": (f"{REGISTRY}/whole/app@sha256:abc", ["image-ref-invalid"]),
+    "no-port": (f"{US}:5999/whole/app:v1", ["tcp-egress-blocked"]),
+}
 # What a node's certs.d says of these registries, beside what is on every node.
 HOSTS = {
     "ca.azurecr.io": 'server = "https://ca.azurecr.io"\n[host."https://ca.azurecr.io"]\nca = "/etc/absent.pem"\n',
@@ -124,15 +149,15 @@ def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def image(text):
+def image(text, pack=lambda tar: gzip.compress(tar, mtime=0), diff=b""):
     """Returns the manifest of a small image, with its layer and its config."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
         entry = tarfile.TarInfo("hello")
         entry.size = len(text)
         archive.addfile(entry, io.BytesIO(text))
-    layer = gzip.compress(tar.getvalue(), mtime=0)
-    rootfs = {"type": "layers", "diff_ids": [digest(tar.getvalue())]}
+    layer = pack(tar.getvalue())
+    rootfs = {"type": "layers", "diff_ids": [digest(tar.getvalue() + diff)]}
     config = json.dumps({"os": "linux", "architecture": "amd64", "rootfs": rootfs}).encode()
     of = lambda kind, data: {"mediaType": f"application/vnd.oci.image.{kind}", "digest": digest(data), "size": len(data)}
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": of("config.v1+json", config)}
@@ -150,11 +175,13 @@ def served():
         "windows": (index(entry({"os": "windows", "architecture": "amd64"})), INDEX),
         "chart": (chart, MANIFEST),
         "index-empty": (index(), INDEX),
+        "index-child": (index({"mediaType": MANIFEST, "digest": "sha256:" + "5eed" * 16, "size": 418}), INDEX),
     }
     layers, configs = {digest(layer): layer}, {digest(config): config}
     # Content that no other fault has, so that no node has it already.
-    for fault in THIRD:
-        its, layer, config = image(fault.encode())
+    odd = {"layer-damaged": {"pack": lambda tar: b"\x1f\x8b\x08 damaged " + tar[:99]}, "layer-diff": {"diff": b"x"}}
+    for fault in THIRD | FOURTH:
+        its, layer, config = image(fault.encode(), **odd.get(fault, {}))
         manifests.setdefault(fault, (its, MANIFEST))
         layers[digest(layer)], configs[digest(config)] = layer, config
     its, _ = manifests["layer-type"]
@@ -185,6 +212,10 @@ class Registry(BaseHTTPRequestHandler):
     def refuse(self, status, code, message, headers=()):
         self.say(status, json.dumps({"errors": [{"code": code, "message": message}]}).encode(), headers=headers)
 
+    def firewall(self):
+        said = "client with IP '203.0.113.9' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
+        self.refuse(403, "DENIED", said)
+
     def here(self):
         return ("https" if self.server.is_tls else "http") + "://" + self.headers["Host"]
 
@@ -205,6 +236,10 @@ class Registry(BaseHTTPRequestHandler):
             return self.refuse(503, "UNAVAILABLE", "service unavailable")
         if path == "/token-throttled":
             return self.refuse(429, "TOOMANYREQUESTS", "too many requests")
+        if path == "/token-firewall":
+            return self.firewall()
+        if path == "/token-missing":
+            return self.say(404, b"<html>not found</html>", "text/html")
         if path == "/token-html":
             return self.say(200, b"<html>sign in to the network</html>", "text/html")
         if path == "/token":
@@ -213,7 +248,10 @@ class Registry(BaseHTTPRequestHandler):
             if "busy" in path:
                 body = b'<?xml version="1.0" encoding="utf-8"?><Error><Code>ServerBusy</Code><Message>The server is busy.</Message></Error>'
                 return self.say(503, body, "application/xml", [("x-ms-error-code", "ServerBusy")])
-            code = "AuthenticationFailed" if "signature" in path else "AuthorizationFailure"
+            if "gone" in path:
+                body = b'<?xml version="1.0" encoding="utf-8"?><Error><Code>BlobNotFound</Code><Message>The specified blob does not exist.</Message></Error>'
+                return self.say(404, body, "application/xml", [("x-ms-error-code", "BlobNotFound")])
+            code = "AuthenticationFailed" if "signature" in path or "late" in path else "AuthorizationFailure"
             text = {
                 "AuthenticationFailed": "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly including the signature.",
                 "AuthorizationFailure": "This request is not authorized to perform this operation.",
@@ -234,8 +272,7 @@ class Registry(BaseHTTPRequestHandler):
                 return self.refuse(401, "UNAUTHORIZED", "authentication required", bearer("token"))
             return self.refuse(403, "DENIED", "requested access to the resource is denied")
         if fault == "firewall":
-            said = "client with IP '203.0.113.9' is not allowed access. Refer https://aka.ms/acr/firewall to grant access."
-            return self.refuse(403, "DENIED", said)
+            return self.firewall()
         if fault == "disallowed":
             return self.refuse(403, "REGISTRY_DISALLOWED_OPERATION", "The operation is disallowed on this registry, repository or image.")
         if fault == "throttled":
@@ -246,6 +283,8 @@ class Registry(BaseHTTPRequestHandler):
             return self.say(200, b"<html>portal</html>", "text/html")
         if fault == "proxy-page":
             return self.say(403, b"<html><title>ERROR: The requested URL could not be retrieved</title>Access Denied.</html>", "text/html")
+        if fault == "proxy-407":
+            return self.say(407, b"<html>proxy authentication required</html>", "text/html", [("Proxy-Authenticate", "Negotiate")])
         if fault == "hub-rate":
             return self.refuse(429, "TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit.")
         if fault == "no-challenge":
@@ -255,7 +294,9 @@ class Registry(BaseHTTPRequestHandler):
             return self.refuse(401, "UNAUTHORIZED", "authentication required", [("WWW-Authenticate", scope)])
         if fault == "scope" or fault.startswith("token-"):
             realm = {"token-name": "https://login.absent.test/token", "token-refused": "https://refused.azurecr.io/token",
-                     "token-unknown-ca": "https://unknown.azurecr.io/token"}
+                     "token-unknown-ca": "https://unknown.azurecr.io/token", "token-dropped": "https://dropped.azurecr.io/token",
+                     "token-expired": "https://expired.azurecr.io/token", "token-another": "https://other.azurecr.io/token",
+                     "token-reset": "https://reset.azurecr.io/token"}
             realm = realm.get(fault, f"{self.here()}/{fault if fault != 'scope' else 'token'}")
             challenge = f'Bearer realm="{realm}",service="real"'
             return self.refuse(401, "UNAUTHORIZED", "authentication required", [("WWW-Authenticate", challenge)])
@@ -278,6 +319,8 @@ class Registry(BaseHTTPRequestHandler):
             return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
         if name in CONFIGS and fault == "config-missing":
             return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
+        if name in CONFIGS and fault == "config-busy":
+            return self.refuse(503, "UNAVAILABLE", "service unavailable")
         if name in CONFIGS and fault == "config-other":
             return self.say(200, bytes(byte ^ 1 for byte in blob), "application/octet-stream")
         if name not in LAYERS or not fault.startswith("blob-"):
@@ -292,9 +335,16 @@ class Registry(BaseHTTPRequestHandler):
             "blob-unknown-ca": "https://inspected.eastus.data.azurecr.io/l",
             "blob-another-name": "https://other.eastus.data.azurecr.io/l",
             "blob-reset": "https://reset.eastus.data.azurecr.io/l",
+            "blob-gone": f"https://{BLOBS_AT}/sas/gone",
+            "blob-late": f"https://{BLOBS_AT}/sas/late",
+            "blob-expired": "https://expired.eastus.data.azurecr.io/l",
+            "blob-rejected": "https://rejected.eastus.data.azurecr.io/l",
+            "blob-closes": "https://closes.eastus.data.azurecr.io/l",
         }.get(fault)
         if to:
             return self.say(307, headers=[("Location", to)])
+        if fault == "blob-throttled":
+            return self.refuse(429, "TOOMANYREQUESTS", "too many requests")
         if fault == "blob-missing":
             return self.refuse(404, "BLOB_UNKNOWN", "blob unknown to registry")
         if fault == "blob-other":
@@ -362,7 +412,8 @@ def hang_up(address, linger):
 def main():
     program, cluster = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     keep = sys.argv[sys.argv.index("--keep") + 1] if "--keep" in sys.argv else None
-    faults = SECOND if "--second" in sys.argv else THIRD if "--third" in sys.argv else FAULTS
+    others = {"--second": SECOND, "--third": THIRD, "--fourth": FOURTH}
+    faults = next((others[word] for word in sys.argv if word in others), FAULTS)
     folder = tempfile.mkdtemp()
     dns = None
     try:
@@ -388,7 +439,7 @@ def main():
         serve(SERVES, 443, certificate(folder, "registry", [REGISTRY, BLOBS_AT]))
         serve(OTHER_NAME, 443, certificate(folder, "other", ["portal.contoso.test"]))
         serve(UNKNOWN, 443, certificate(folder, "unknown", ["unknown.azurecr.io", "inspected.eastus.data.azurecr.io"], known=False))
-        serve(EXPIRED, 443, certificate(folder, "expired", ["expired.azurecr.io"], days=-1))
+        serve(EXPIRED, 443, certificate(folder, "expired", ["expired.azurecr.io", "expired.eastus.data.azurecr.io"], days=-1))
         hang_up(RESETS, linger=False)
         hang_up(CLOSES, linger=True)
         dns = subprocess.Popen(["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces", f"--listen-address={US}",
