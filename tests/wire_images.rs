@@ -347,7 +347,9 @@ fn the_headers_of_head() {
 #[test]
 fn the_headers_of_get_in_the_place_of_head() {
     let with = |said: &'static str| {
-        let shelf = Shelf::of(&[b"a layer"]);
+        // Longer than what is read at once.
+        let more = format!(r#""annotations":{{"a":"{}"}},"config""#, "x".repeat(200_000));
+        let shelf = Shelf::of(&[b"a layer"]).rewritten("\"config\"", &more);
         let bytes = shelf.bytes_of_top().to_vec();
         ask(
             move |head, stream| {

@@ -29,9 +29,11 @@ impl Blobs<'_> {
     ) -> StepResult<(String, Reply)> {
         let (cx, session) = (self.cx, self.session);
         // containerd repeats the whole way, which may lead to another host the next time.
-        let sent = match &source {
-            BlobResponse::Redirect(_, request) => request.retries,
-            BlobResponse::Body(_) => 0,
+        let sent = match source {
+            BlobResponse::Redirect(_, ref request) => request.retries,
+            BlobResponse::Body(reply) => {
+                return self.accept(reply.host.to_string(), *reply, blob, None).await;
+            }
         };
         let (source, led) = (Cell::new(Some(source)), RefCell::new(None));
         let ask = async || {

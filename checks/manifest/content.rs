@@ -100,17 +100,25 @@ impl PlatformImage {
 pub async fn choose(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<PlatformImage> {
     let (digest, media_type) = (&manifest.digest, manifest.document.kind().media_type());
     let begun = Box::pin(fetch::begin(cx, session, (digest, media_type)));
-    let served = || Box::pin(fetch::by_digest(cx, session, manifest));
+    let served = async |counts: bool| {
+        if counts && manifest.is_by_digest {
+            return Ok(());
+        }
+        fetch::by_digest(cx, session, manifest).await
+    };
     let chosen = || Box::pin(of_platform(cx, session, manifest));
     if !session.client().is_http2() {
-        begun.await?;
-    } else if let (begun, served, chosen) = join3(begun, served(), chosen()).await
-        && begun?
-    {
-        served?;
-        return chosen;
+        let counts = begun.await?;
+        served(counts).await?;
+        return chosen().await;
     }
-    served().await?;
+    let (begun, by_digest, first) = join3(begun, Box::pin(served(true)), chosen()).await;
+    if begun? {
+        by_digest?;
+        return first;
+    }
+    // Rarely: then it may say some things twice.
+    served(false).await?;
     chosen().await
 }
 

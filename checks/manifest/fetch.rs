@@ -114,8 +114,11 @@ async fn read_all(
         // An end behind some bytes counts as the first in vain (core/remotes/docker/httpreadseeker.go).
         in_vain = if bytes.len() > reached { 1 } else { in_vain + 1 };
         reached = bytes.len().max(reached);
-        let image = session.image().filter(|_| is_digest && in_vain <= MAX_STALLED_RETRIES);
-        let Some(image) = image.filter(|_| fault == Fault::ClosedByPeer) else {
+        // The whole once more that ends before what was there is the end.
+        let is_behind = bytes.len() < reached;
+        let resumes = is_digest && !is_behind && in_vain <= MAX_STALLED_RETRIES;
+        let image = session.image().filter(|_| resumes && fault == Fault::ClosedByPeer);
+        let Some(image) = image else {
             return Err(match fault {
                 Fault::TimedOut => RegistryClient::unfinished(&session.client().host, &asked),
                 // What an index names may be longer. containerd never takes more than was announced, nor
@@ -175,12 +178,15 @@ pub(super) async fn begin(
 /// Returns that a manifest cannot be had by its digest.
 pub(super) fn not_served(image: &Image, digest: &str) -> NoFact {
     let (repository, digest) = (image.repository.clone(), digest.to_owned());
+    if image.is_digest() {
+        return Problem::ImageDigestGone { repository, digest }.into();
+    }
     Problem::NotServedByDigest { repository, digest }.into()
 }
 
-/// Fetches a manifest once more by its digest, if it was fetched by a tag.
+/// Fetches a manifest once more by its digest.
 pub(super) async fn by_digest(cx: &Cx, session: &Session, manifest: &Manifest) -> StepResult<()> {
-    let Some(image) = session.image().filter(|_| !manifest.is_by_digest) else { return Ok(()) };
+    let Some(image) = session.image() else { return Ok(()) };
     // The digest of schema 1 is that of the text before it was signed.
     if matches!(manifest.document, Document::Schema1(_)) {
         return Ok(());

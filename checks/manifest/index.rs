@@ -201,7 +201,8 @@ pub fn entry(
     containerd: Puller,
     tell: impl Fn(Problem),
 ) -> StepResult<Entry> {
-    found(index, wanted, containerd, tell)?.map_or_else(|| Err(nothing(wanted, index)), Ok)
+    let found = found(index, wanted, containerd, tell)?;
+    found.map_or_else(|| Err(nothing(wanted, index, containerd)), Ok)
 }
 
 /// Selects the entry that fits best; `None` where none fits.
@@ -344,8 +345,12 @@ impl Entry {
 }
 
 /// Returns the problem of an index that has no manifest for this platform.
-fn nothing(wanted: &Platform, index: &Manifest) -> NoFact {
-    let entries = &entries(index).unwrap_or_default();
+fn nothing(wanted: &Platform, index: &Manifest, containerd: Puller) -> NoFact {
+    let mut entries = entries(index).unwrap_or_default();
+    if wanted.os != "windows" && containerd.is_at_least(since::COMPARES_FEATURES) == Some(true) {
+        entries.retain(|entry| !entry.has_features());
+    }
+    let entries = &entries;
     let offered = offered(entries);
     // Tools put entries that are not meant to run beside images. This index has no image.
     if offered.is_empty() && !entries.is_empty() {

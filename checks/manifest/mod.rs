@@ -76,19 +76,21 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         }
         fetch::begin(cx, session, (&image.reference, media_type)).await
     };
+    let is_asked = session.client().is_http2() || matches!(early, Early::Answered(_));
     let got = async {
-        if !session.client().is_http2() {
+        if !is_asked {
             begin().await?;
         }
         let got = match early {
             Early::Answered(answer) => answer,
             Early::Asked(asking) => asking.await,
         };
-        // What a failure was to be is only known once it is known how content is asked for.
+        // What a failure means is only known once it is known how content is asked for.
         let got = match got {
-            Ok(Answer::Found(_)) => got,
-            _ if begin().await? => got,
-            _ => fetch::open(cx, session, image, (&image.reference, media_type)).await,
+            Err(_) | Ok(Answer::Missing(_)) if is_asked && !begin().await? => {
+                fetch::open(cx, session, image, (&image.reference, media_type)).await
+            }
+            got => got,
         };
         match got? {
             Answer::Found(reply) => {
@@ -113,7 +115,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
         Ok(Err(no_fact)) => Some(Err(no_fact)),
     };
     // Over HTTP/2 it was asked for all the same: that takes no time.
-    let early = if session.client().is_http2() { Some(by_tag().await) } else { None };
+    let early = if is_asked { Some(by_tag().await) } else { None };
     let known = Known { is_typed: true, ..described.known() };
     let manifest = match early {
         Some(Some(Ok(manifest))) if manifest.digest() == described.digest => manifest,
@@ -128,8 +130,11 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
                         Some(by_tag) => by_tag,
                         None => by_tag().await,
                     };
-                    // What the tag leads to says more.
-                    by_tag.unwrap_or_else(|| Err(fetch::not_served(image, &described.digest)))?
+                    // What the tag leads to says more, if it is something else.
+                    let is_same =
+                        |it: &Manifest| !it.is_by_digest && it.digest() == described.digest;
+                    let other = by_tag.filter(|it| !it.as_ref().is_ok_and(is_same));
+                    other.unwrap_or_else(|| Err(fetch::not_served(image, &described.digest)))?
                 }
             }
         }
@@ -179,7 +184,7 @@ async fn head_and_get(
         if let Some(exceeded) = before.exceeded(cx, got) {
             return (Err(exceeded), Early::Answered(answer));
         }
-        refused.describe(got);
+        refused.take_head_of(got);
     }
     (head, Early::Answered(answer))
 }

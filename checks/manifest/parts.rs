@@ -45,6 +45,11 @@ impl<'a> Parts<'a> {
             return Err(broken(Flaw::ForAnotherPlatform));
         }
         let layers: Vec<_> = image.layers.iter().filter(|layer| is_for(layer)).collect();
+        if is_ambiguous(&image.config, &layers) {
+            let (media_type, said) =
+                (manifest.media_type.clone(), Flaw::NamedInTwoWays.to_string());
+            return Err(NoFact::could_not_tell(Problem::NotAManifest { media_type, said }));
+        }
         let mut newer = None;
         for descriptor in layers.iter().copied().chain([&image.config]) {
             let is_stored = is_storable(&descriptor.digest, containerd);
@@ -61,11 +66,6 @@ impl<'a> Parts<'a> {
         }
         if let Some(digest) = newer.cloned() {
             tell(Problem::DigestBySha512 { digest });
-        }
-        if is_ambiguous(&image.config, &layers) {
-            let (media_type, said) =
-                (manifest.media_type.clone(), Flaw::NamedInTwoWays.to_string());
-            return Err(NoFact::could_not_tell(Problem::NotAManifest { media_type, said }));
         }
         // Nothing describes the layers then.
         let config_type = &image.config.media_type;

@@ -110,7 +110,7 @@ impl RegistryClient {
         self.ask_after(cx, request, Before::default()).await
     }
 
-    /// Sends a request in the same way that containerd has sent before.
+    /// Sends a request in the same way, of whose attempts containerd has spent some already.
     pub(crate) async fn ask_after(
         &self,
         cx: &Cx,

@@ -14,7 +14,7 @@ use crate::kit::{
 pub(crate) struct Before {
     /// How often it sent it: the 401 that asks for a sign-in is one of its attempts.
     pub(crate) sent: usize,
-    /// Whether that 401 names an error.
+    /// Whether it stands for one without an authorization as well, whose challenge names an error.
     pub(crate) named_error: bool,
 }
 
@@ -26,8 +26,8 @@ pub(super) fn max_retries(cx: &Cx) -> usize {
 
 impl RegistryClient {
     /// Sends a request, and retries when containerd does: at once, when it is rate limited or the
-    /// server took too long, and when a server fails in another way than the last time. It was sent that
-    /// often before.
+    /// server took too long, and when a server fails in another way than the last time. containerd sent it
+    /// `sent` times before.
     pub(crate) async fn with_retries(
         &self,
         cx: &Cx,

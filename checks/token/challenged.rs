@@ -29,16 +29,18 @@ impl Session {
         let before = self.before(&request);
         let is_first = before.is_some() && request.is_content;
         let before = before.unwrap_or_default();
+        // Whether a 401 is not the first response to the request, as containerd counts them.
+        let stands_in = is_first && self.content.before.get().is_none();
+        let is_late = before.sent > 0 && !stands_in;
         let reply = send(self.sign(request.clone()), before).await?;
         let is_challenge = |reply: &Reply| {
             reply.status == 401 && reply.host.is_same(&self.asked_by) && self.mirror.is_none()
         };
         let mut kept = None;
+        let spent = if stands_in { before } else { before.and(&reply) };
         if !is_challenge(&reply) {
             return self.asked_elsewhere(&reply).map_or(Ok(reply), Err);
         }
-        // It is not the first response to the request, as containerd counts them.
-        let is_late = before.sent > 0 && (!is_first || self.content.before.get().is_some());
         match (AuthScheme::of(&reply), &self.identity.credential) {
             (Some(scheme), _) if is_late && scheme.names_error() => return Ok(reply),
             (Some(AuthScheme::Bearer(wanted)), _) if self.keeps_password(&wanted, is_first) => {
@@ -62,7 +64,7 @@ impl Session {
             }
             _ => return Ok(reply),
         }
-        let reply = send(self.sign(request), before).await?;
+        let reply = send(self.sign(request), spent).await?;
         match kept {
             Some(wanted) if is_challenge(&reply) => self.other_token_server(&wanted, reply),
             _ => Ok(reply),

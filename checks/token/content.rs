@@ -49,7 +49,7 @@ impl Session {
         if !is_signed || is_given || self.content.began.replace(true) {
             return Ok(Begun::AsExpected);
         }
-        let bare = Request { authorization: None, signed_in: None, ..self.client.own(request) };
+        let bare = self.client.own(request);
         let known = self.auth_scheme.borrow().clone();
         let asking = self.client.ask(cx, &bare);
         // The token server is most likely the same as before.
@@ -65,6 +65,7 @@ impl Session {
             200 | 206 => {
                 self.authorization.replace(None);
                 self.auth_scheme.replace(AuthScheme::None);
+                self.content.is_asked.set(false);
                 return Ok(Begun::Otherwise);
             }
             404 => return Ok(Begun::Missing),
@@ -81,20 +82,23 @@ impl Session {
         };
         // The response body is still on the connection that the next request may need.
         drop(reply);
-        let is_same = is_same(&known, &scheme);
-        let authorization = match (&scheme, &self.identity.credential, renewed) {
-            (AuthScheme::Bearer(_), _, Some(token)) if is_same => Authorization::Token(token?),
-            (AuthScheme::Bearer(wanted), ..) => Authorization::Token(self.token(cx, wanted).await?),
-            (_, Credential::Password { user, password }, _) => {
-                Authorization::Password(password.basic(user))
-            }
-            _ => return Ok(Begun::AsExpected),
-        };
-        self.authorization.replace(Some(authorization));
+        let is_as_before = is_same(&known, &scheme);
+        if let AuthScheme::Bearer(wanted) = &scheme {
+            let token = match renewed.filter(|_| is_as_before) {
+                Some(token) => token?,
+                None => self.token(cx, wanted).await?,
+            };
+            self.authorization.replace(Some(Authorization::Token(token)));
+        } else if let Credential::Password { user, password } = &self.identity.credential {
+            self.authorization.replace(Some(Authorization::Password(password.basic(user))));
+        }
         self.auth_scheme.replace(scheme);
         self.content.before.set(Some(Before { sent, named_error: false }));
-        let is_expected = is_same && sent == 1;
-        Ok(if is_expected { Begun::AsExpected } else { Begun::Otherwise })
+        if is_as_before && sent == 1 {
+            return Ok(Begun::AsExpected);
+        }
+        self.content.is_asked.set(false);
+        Ok(Begun::Otherwise)
     }
 
     /// Returns that another host than the registry asks for a sign-in. containerd sends it the credentials,

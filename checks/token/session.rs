@@ -24,7 +24,7 @@ use crate::{
         engine::Finding,
         net::{Challenge, MAX_REDIRECTS, PROBE_WAIT, Reply, Request, SignedIn as HostSignIn},
     },
-    registry::{AuthScheme, RegistryChallenge, RegistryClient},
+    registry::{AuthScheme, Before, RegistryChallenge, RegistryClient},
 };
 
 /// A registry, and the authorization that each request to it carries.
@@ -252,9 +252,9 @@ impl Session {
         let request = Request::new(Method::GET, format!("/v2/{repository}/blobs/{digest}"));
         let request = self.client.own(Request { from, ..request.for_content(media_type) });
         let host = &self.client.host;
-        let send = async |request: Request, _| {
+        let send = async |request: Request, before: Before| {
             let ask = async || self.client.send(cx, host, &request).await;
-            let reply = self.client.with_retries(cx, 0, ask).await?;
+            let reply = self.client.with_retries(cx, before.sent, ask).await?;
             self.client.past_firewall(cx, &request, reply).await
         };
         let mut reply = self.authorized(cx, request.clone(), send).await?;

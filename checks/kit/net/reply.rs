@@ -52,7 +52,7 @@ pub struct Reply {
     pub(super) decoding: Option<Decoding>,
     /// An encoding of the body that not every containerd decompresses.
     pub odd_encoding: Option<OddEncoding>,
-    /// How the server failed or was busy before, each time that the same request was sent.
+    /// The statuses with which the server answered the same request before, because it was busy or failed.
     pub failed: Vec<String>,
 }
 
@@ -81,9 +81,9 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Takes over what another response says of its content, as Go hands it on: without a length where
-    /// the body is decompressed.
-    pub fn describe(&mut self, other: &Reply) {
+    /// Takes the status and the headers of another response in place of its own, as Go hands them on: without
+    /// a length where the body is decompressed.
+    pub fn take_head_of(&mut self, other: &Reply) {
         self.request.clone_from(&other.request);
         self.status = other.status;
         self.headers.clone_from(&other.headers);

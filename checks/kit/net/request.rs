@@ -48,7 +48,7 @@ pub struct Request {
     pub is_redirected: bool,
     /// How many redirects were followed before.
     pub redirects: usize,
-    /// How often the one that was redirected first was sent before.
+    /// How often the one that was redirected first was sent in vain.
     pub retries: usize,
     /// The host that is signed in to, if it is not only the one that gets this request.
     pub signed_in: Option<SignedIn>,

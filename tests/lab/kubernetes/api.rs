@@ -216,7 +216,7 @@ impl Cluster {
         }
     }
 
-    /// Deletes an object at once, and what it owns a moment later.
+    /// Deletes an object at once, and what it owns before the next request: a watch is told a moment later.
     fn delete(self: &Arc<Self>, kind: &str, namespace: &str, name: &str) -> Option<Value> {
         let own = Arc::clone(self);
         tokio::spawn(async move {

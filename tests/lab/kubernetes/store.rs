@@ -110,7 +110,7 @@ impl Store {
         Some(removed)
     }
 
-    /// Removes what has lost its last owner, as the garbage collector does after a while.
+    /// Removes what has lost its last owner.
     pub(super) fn collect_garbage(&mut self) {
         while let Some(key) = self.garbage.pop() {
             let is_last =

@@ -77,8 +77,8 @@ impl Judge<'_> {
         let is_pulled = matches!(pulled, Pulled::Yes);
         let is_as_kept = world.containerd.as_ref().is_none_or(|was| (was == "pulled") == is_pulled);
         let agreement = match (&pulled, told.can.as_str(), told.exit) {
-            _ if !is_as_kept => Agreement::Broken,
             (Pulled::Undecided, ..) => Agreement::Undecided,
+            _ if !is_as_kept => Agreement::Broken,
             (_, "could-not-tell", Some(3)) => Agreement::CouldNotTell,
             (Pulled::Yes, "pull", Some(0)) => Agreement::Can,
             (Pulled::No(_), "no", Some(1)) => Agreement::Cannot,
