@@ -24,6 +24,13 @@ fn what_cannot_be_a_file_or_a_folder_is_wrong_usage() {
     }
 }
 
+#[test]
+fn the_reason_of_a_kubelet_is_no_code() {
+    let said = run(&["explain", "ImagePullBackOff"]);
+    assert_eq!(said.code, Some(2), "{}", said.out);
+    assert!(said.err.contains("check-acr why -n NAMESPACE"), "{}", said.err);
+}
+
 /// Nothing listens at the registries that are named here: the step `image` alone is run.
 #[test]
 fn what_was_typed_is_understood() {

@@ -52,7 +52,10 @@ pub(super) fn run(asked: &str, lang: Option<Lang>, as_json: bool) -> Result<Exit
         }
         let near = |known: &&str| strsim::jaro_winkler(known, code) > 0.85;
         let near: Vec<_> = messages.entries.keys().filter(near).collect();
-        let hint = if near.is_empty() {
+        // The reasons of the kubelet (kubernetes, pkg/kubelet/images/types.go).
+        let hint = if ["ImagePullBackOff", "ErrImagePull"].contains(&code) {
+            "it only says that a pull failed, and `check-acr why -n NAMESPACE` why".to_owned()
+        } else if near.is_empty() {
             "`check-acr list` has them all".to_owned()
         } else {
             format!("is it {}?", near.join(" or "))
