@@ -9,6 +9,7 @@ mod client;
 mod mirror;
 mod problem;
 mod refusal;
+mod repeats;
 mod response;
 mod retries;
 

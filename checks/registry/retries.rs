@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{AuthScheme, Problem, RegistryClient};
+use super::{AuthScheme, Problem};
 use crate::kit::{
     Cx, Host, NoFact, StepResult,
     net::{HTTP_WAIT, Reply},
@@ -22,29 +22,6 @@ pub(crate) struct Before {
 /// long or fails.
 pub(super) fn max_retries(cx: &Cx) -> usize {
     if cx.containerd().is_at_least(since::ATTEMPTS_FIVE_TIMES) == Some(true) { 4 } else { 5 }
-}
-
-impl RegistryClient {
-    /// Sends a request, and retries when containerd does: at once, when it is rate limited or the
-    /// server took too long, and when a server fails in another way than the last time. containerd sent it
-    /// `sent` times before.
-    pub(crate) async fn with_retries(
-        &self,
-        cx: &Cx,
-        sent: usize,
-        ask: impl AsyncFn() -> StepResult<Reply>,
-    ) -> StepResult<Reply> {
-        retried(cx, Before { sent, named_error: false }, self.is_last(), ask).await
-    }
-
-    /// Sends a request to a host after which containerd asks another one: it repeats no failure of it.
-    pub(crate) async fn with_retries_before_another(
-        &self,
-        cx: &Cx,
-        ask: impl AsyncFn() -> StepResult<Reply>,
-    ) -> StepResult<Reply> {
-        retried(cx, Before::default(), false, ask).await
-    }
 }
 
 /// Sends a request until it is answered, as often as containerd does. A host that fails is asked again

@@ -1,8 +1,10 @@
-//! The authorization of the requests of a session.
+//! The authorization of the requests of a session, and what was asked for with it.
+
+use std::cell::Cell;
 
 use tokio::time::Instant;
 
-use crate::kit::Secret;
+use crate::{kit::Secret, registry::Before};
 
 /// The credentials that each request carries, as the value of its `Authorization` header.
 #[derive(Clone)]
@@ -28,4 +30,15 @@ impl Authorization {
             Authorization::Token(token) => token.secret.bearer(),
         }
     }
+}
+
+/// What was asked for of the content.
+#[derive(Clone, Default)]
+pub(super) struct ContentState {
+    /// Whether it was asked for without authorization.
+    pub(super) began: Cell<bool>,
+    /// Whether it was asked for with the authorization.
+    pub(super) is_asked: Cell<bool>,
+    /// What containerd does before it asks for the first content with an authorization, where that is known.
+    pub(super) before: Cell<Option<Before>>,
 }

@@ -2,8 +2,6 @@
 //! (core/remotes/docker/config/hosts.go, `ConfigureHosts`; resolver.go, `Fetcher`): its first request for
 //! content carries no authorization, and the answer says how to sign in.
 
-use std::cell::Cell;
-
 use futures::future::join;
 
 use super::{authorization::Authorization, session::Session};
@@ -15,17 +13,6 @@ use crate::{
     },
     registry::{AuthScheme, Before},
 };
-
-/// What was asked for of the content.
-#[derive(Clone, Default)]
-pub(super) struct ContentState {
-    /// Whether it was asked for without authorization.
-    pub(super) began: Cell<bool>,
-    /// Whether it was asked for with the authorization.
-    pub(super) is_asked: Cell<bool>,
-    /// What containerd does before it asks for the first content with an authorization, where that is known.
-    pub(super) before: Cell<Option<Before>>,
-}
 
 /// How the registry answers the first request for content.
 pub(crate) enum Begun {

@@ -13,7 +13,7 @@ use std::{
 use super::{
     TOKEN_USER,
     answers::{Answer, BlobResponse, WantedBlob},
-    content::ContentState,
+    authorization::ContentState,
     exchange::exchange_entra_token,
     session::{Mirror, Next, Session},
     words::SignedIn,

@@ -12,8 +12,7 @@ use tokio::time::timeout;
 
 use super::{
     answers::{Answer, BlobResponse, WantedBlob, grants},
-    authorization::{AccessToken, Authorization},
-    content::ContentState,
+    authorization::{AccessToken, Authorization, ContentState},
     endpoint::{self, Asker, Issued},
     words::{Scopes, SignedIn},
 };
