@@ -3,15 +3,15 @@
 #![no_main]
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use check_acr::termination::{NoEvents, decode, encode};
+use check_acr::termination::{Messages, NoEvents, encode};
 use checks::kit::engine::EventKind;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = decode(&String::from_utf8_lossy(bytes));
-    let Ok(mut events) = decode(&format!("check-acr/1:{}", BASE64_STANDARD.encode(bytes))) else {
-        return;
-    };
+    let mut messages = Messages::default();
+    let _ = messages.decode(&String::from_utf8_lossy(bytes));
+    let packed = format!("check-acr/1:{}", BASE64_STANDARD.encode(bytes));
+    let Ok(mut events) = messages.decode(&packed) else { return };
     let is_kept = |kind: &EventKind| {
         !matches!(
             kind,
@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
         )
     };
     events.retain(|event| is_kept(&event.kind));
-    match decode(&encode(&events)) {
+    match messages.decode(&encode(&events)) {
         Ok(again) => assert_eq!(again, events),
         Err(why) => assert_eq!(why, NoEvents::InLog),
     }
