@@ -21,7 +21,7 @@ pub(crate) enum Came<T> {
 }
 
 impl<T: Clone + 'static> Late<T> {
-    /// Waits on, whoever else waits.
+    /// Waits on, even if no other caller waits.
     pub(super) fn waiting(cx: &Cx, waiting: Local<Came<T>>) -> Self {
         let waiting = waiting.shared();
         cx.in_background(waiting.clone().map(drop));

@@ -27,7 +27,7 @@ pub(super) struct Described {
 
 impl Described {
     pub(super) fn known(&self) -> Known<'_> {
-        Known { media_type: Some(&self.media_type), size: self.size, is_typed: false }
+        Known { media_type: Some(&self.media_type), size: self.size, is_typed: true }
     }
 }
 

@@ -116,7 +116,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
     };
     // Over HTTP/2 it was asked for all the same: that takes no time.
     let early = if is_asked { Some(by_tag().await) } else { None };
-    let known = Known { is_typed: true, ..described.known() };
+    let known = described.known();
     let manifest = match early {
         Some(Some(Ok(manifest))) if manifest.digest() == described.digest => manifest,
         early => {
@@ -131,8 +131,7 @@ pub async fn fetch(cx: &Cx, session: &Session) -> StepResult<Manifest> {
                         None => by_tag().await,
                     };
                     // What the tag leads to says more, if it is something else.
-                    let is_same =
-                        |it: &Manifest| !it.is_by_digest && it.digest() == described.digest;
+                    let is_same = |it: &Manifest| it.digest() == described.digest;
                     let other = by_tag.filter(|it| !it.as_ref().is_ok_and(is_same));
                     other.unwrap_or_else(|| Err(fetch::not_served(image, &described.digest)))?
                 }

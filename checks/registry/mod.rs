@@ -125,8 +125,9 @@ pub async fn challenge(
         let head = reply;
         request.method = Method::GET;
         reply = client.ask(cx, &request).await?;
-        let before = Before::default().and(&head);
-        if let Some(exceeded) = before.exceeded(cx, &reply).filter(|_| head.status == 405) {
+        if head.status == 405
+            && let Some(exceeded) = Before::default().and(&head).exceeded(cx, &reply)
+        {
             return Err(exceeded);
         }
         // A refusal of HEAD carries no reason, so GET is sent to get one. containerd goes by HEAD,

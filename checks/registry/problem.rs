@@ -113,8 +113,8 @@ pub enum Problem {
         /// The HTTP status of the response to the retry.
         then: u16,
     },
-    /// It failed where containerd asks for the first time, and its challenge names an error: then
-    /// containerd does not sign in.
+    /// It failed before it asked for a sign-in, which containerd may not do then: its attempts are spent, or
+    /// the challenge names an error and is not the first response. Could not tell.
     UnsteadyBeforeSignIn {
         /// The host that failed.
         host: String,

@@ -38,7 +38,7 @@ pub struct Impersonate {
 }
 
 impl Impersonate {
-    /// Returns what the options say, and for the rest what the kubeconfig says of its user. Nobody is
+    /// Returns what the options say, and for the rest what the kubeconfig says of its user. No user is
     /// impersonated without a name (client-go, `tools/clientcmd/client_config.go`).
     #[must_use]
     pub fn or(&self, of_user: Self) -> Self {

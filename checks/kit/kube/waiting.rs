@@ -148,7 +148,7 @@ pub struct ImagePods {
 }
 
 impl ImagePods {
-    /// Returns whether the pods run: nobody waits for the image.
+    /// Returns whether the pods run: none waits for the image.
     pub fn run(&self) -> bool {
         !self.workloads.is_empty() && self.workloads.iter().all(|it| it.reason == RUNNING)
     }

@@ -167,7 +167,7 @@ impl StatusLine {
                 }
                 b"trailer" => trailers.push(value.clone()),
                 b"connection" if self.major == 0 => continue,
-                // Go keeps such a name as it is written, where nobody looks for it.
+                // Go keeps such a name as it is written, where no lookup finds it.
                 _ if name.contains(&b' ') || name.len() > MAX_NAME_BYTES => continue,
                 _ => {}
             }

@@ -27,7 +27,7 @@ pub enum ClusterName {
         /// The name.
         name: String,
     },
-    /// By the resource group of its nodes, which they name: nobody did.
+    /// By the resource group of its nodes, which they name: the user named none.
     OfNodes {
         /// The resource group.
         group: String,

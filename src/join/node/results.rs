@@ -1,4 +1,4 @@
-//! What the pods left at their end: each result is read beside the others, so that a slow log holds nobody up.
+//! What the pods left at their end: each result is read beside the others, so that a slow log delays no other.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
