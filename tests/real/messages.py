@@ -1,24 +1,26 @@
 #!/usr/bin/env python3
 """Makes the kubelets of a real cluster say why they cannot pull, and puts each message to `check-acr why --message`.
 
-    tests/real/messages.py PROGRAM CLUSTER [--second | --third | --fourth] [--keep tests/messages/made.jsonl]
+    tests/real/messages.py PROGRAM CLUSTER [--second | --third | --fourth | --fifth] [--keep tests/messages/made.jsonl]
 
 Three nodes: containerd 2.2 (its transfer service), containerd 1.6, and containerd 2.2 as a node with artifact
 streaming has it. Each fault is made, so what the message comes from is certain. It counts how often the reader
 names it, and fails below the bounds of tests/messages/seen.rs. PROGRAM is check-acr; CLUSTER is the path of a
-script that starts a cluster (see README.md). It needs root, openssl and dnsmasq. `--keep` writes the messages. `--second`,
-`--third` and `--fourth` make other faults, that the reader was not made for.
+script that starts a cluster (see README.md). It needs root, openssl and dnsmasq. `--keep` writes the messages. `--second`
+to `--fifth` make other faults, that the reader was not made for.
 """
 
-import base64, gzip, hashlib, io, json, os, socket, ssl, subprocess, sys, tarfile, tempfile, threading, time
+import base64, datetime, gzip, hashlib, io, json, os, socket, ssl, subprocess, sys, tarfile, tempfile, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 US = "10.250.0.1"
 NODES = {"node-0": "2.2, transfer service", "node-1": "1.6", "node-2": "2.2, local pull"}
 # Where a registry of Azure answers, where nothing listens, and to where the nodes drop what they send.
-ADDRESSES = [f"203.0.113.{last}" for last in range(20, 29)]
-SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN, EXPIRED, CLOSES, REJECTED = ADDRESSES
+ADDRESSES = [f"203.0.113.{last}" for last in range(20, 31)]
+SERVES, REFUSES, DROPS, OTHER_NAME, RESETS, UNKNOWN, EXPIRED, CLOSES, REJECTED, OLD, EARLY = ADDRESSES
 PLAIN, NO_TLS = 5000, 5446
+# A server whose certificate has only a common name, and an address of the nodes' network that nobody has.
+NAMELESS, MOVED = "203.0.113.31", "10.250.0.99"
 REGISTRY, DATA, BLOBS_AT = "contoso.azurecr.io", "contoso.eastus.data.azurecr.io", "eus1.blob.core.windows.net"
 NAMES = {REGISTRY: SERVES, BLOBS_AT: SERVES, "refused.azurecr.io": REFUSES, "dropped.azurecr.io": DROPS,
          "other.azurecr.io": OTHER_NAME, "reset.azurecr.io": RESETS, "unknown.azurecr.io": UNKNOWN, DATA: REFUSES,
@@ -26,7 +28,8 @@ NAMES = {REGISTRY: SERVES, BLOBS_AT: SERVES, "refused.azurecr.io": REFUSES, "dro
          "rejected.azurecr.io": REJECTED, "six.azurecr.io": "2001:db8::5", "inspected.eastus.data.azurecr.io": UNKNOWN,
          "other.eastus.data.azurecr.io": OTHER_NAME, "reset.eastus.data.azurecr.io": RESETS,
          "expired.eastus.data.azurecr.io": EXPIRED, "rejected.eastus.data.azurecr.io": REJECTED,
-         "closes.eastus.data.azurecr.io": CLOSES}
+         "closes.eastus.data.azurecr.io": CLOSES, "old.azurecr.io": OLD, "early.azurecr.io": EARLY,
+         "nameless.azurecr.io": NAMELESS, "moved.azurecr.io": MOVED, "moved.eastus.data.azurecr.io": MOVED}
 INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
 SCHEMA1, CHART = "application/vnd.docker.distribution.manifest.v1+prettyjws", "application/vnd.cncf.helm.config.v1+json"
 
@@ -132,24 +135,55 @@ FOURTH = {
     "short-digest": (f"{REGISTRY}/whole/app@sha256:abc", ["image-ref-invalid"]),
     "no-port": (f"{US}:5999/whole/app:v1", ["tcp-egress-blocked"]),
 }
+# Thought of when the reader was done with the fourth ones; the labels were written before any message was seen.
+FIFTH = {
+    "manifest-500": (f"{REGISTRY}/manifest-500/app:v1", ["registry-outage"]),
+    "blob-500": (f"{REGISTRY}/blob-500/app:v1", ["registry-outage"]),
+    "token-public": (f"{REGISTRY}/token-public/app:v1", ["acr-public-access-disabled"]),
+    "token-empty": (f"{REGISTRY}/token-empty/app:v1", ["registry-challenge-invalid"]),
+    "loop": (f"{REGISTRY}/loop/app:v1", ["containerd-mirror-misconfigured", "registry-challenge-invalid"]),
+    "portal": (f"{REGISTRY}/portal/app:v1", ["proxy-denies-host", "manifest-not-an-image"]),
+    "blob-portal": (f"{REGISTRY}/blob-portal/app:v1", ["proxy-denies-host", "containerd-content-corrupt"]),
+    "old-tls": ("old.azurecr.io/whole/app:v1", ["tls-reset"]),
+    "early": ("early.azurecr.io/whole/app:v1", ["tls-clock-skew"]),
+    "nameless": ("nameless.azurecr.io/whole/app:v1", ["tls-hostname-mismatch"]),
+    "wrong-port": (f"{REGISTRY}:8443/whole/app:v1", ["tcp-egress-blocked", "image-ref-registry-typo"]),
+    "silent-name": ("registry.silent.test/app:v1", ["dns-server-unreachable"]),
+    "no-address": ("texts.azurecr.io/whole/app:v1", ["dns-nxdomain-registry", "dns-zone-shadow-missing-record"]),
+    "broken-secret": (f"{US}:{PLAIN}/basic/fourth:v1", ["pullsecret-malformed"]),
+    "mirror-tls": ("inspected.azurecr.io/whole/app:v1", ["tls-unknown-ca", "containerd-mirror-misconfigured"]),
+    "manifest-huge": (f"{REGISTRY}/manifest-huge/app:v1", ["manifest-not-an-image"]),
+    "manifest-json": (f"{REGISTRY}/manifest-json/app:v1", ["manifest-not-an-image"]),
+    "config-json": (f"{REGISTRY}/config-json/app:v1", ["manifest-not-an-image", "containerd-content-corrupt"]),
+    "mcr-rate": ("mcr.microsoft.com/hub-rate/app:v1", ["mcr-or-dockerhub-429"]),
+    "blob-moved": (f"{REGISTRY}/blob-moved/app:v1", ["dns-stale-private-ip", "tcp-private-endpoint-timeout", "blob-endpoint-blocked"]),
+    "moved": ("moved.azurecr.io/whole/app:v1", ["dns-stale-private-ip", "tcp-private-endpoint-timeout"]),
+    "arm64-config": (f"{REGISTRY}/arm64-config/app:v1", ["platform-no-match"]),
+    "attestations": (f"{REGISTRY}/attestations/app:v1", ["platform-no-match", "manifest-not-an-image"]),
+    "scheme": (f"https://{REGISTRY}/whole/app:v1", ["image-ref-invalid"]),
+    "no-tag": (f"{REGISTRY}/whole/app", ["image-tag-not-found"]),
+}
 # What a node's certs.d says of these registries, beside what is on every node.
 HOSTS = {
     "ca.azurecr.io": 'server = "https://ca.azurecr.io"\n[host."https://ca.azurecr.io"]\nca = "/etc/absent.pem"\n',
     "plain.azurecr.io": f'server = "http://{SERVES}:443"\n[host]\n',
     "leftover.azurecr.io": f'server = "http://{US}:{PLAIN}"\n[host]\n',
+    "inspected.azurecr.io": 'server = "https://unknown.azurecr.io"\n[host]\n',
+    "mcr.microsoft.com": f'server = "http://{US}:{PLAIN}"\n[host]\n',
 }
 # The transfer service takes these, and unpacks nothing.
 PULLED = {("chart", "node-0"), ("layer-type", "node-0")}
 # Made last, when the others are over: the whole node has no name server.
 LAST = {"no-name-server": (f"{REGISTRY}/whole/app:v1", ["dns-server-unreachable"])}
-SECRETS = {"wrong-password": "stale", "token-401-password": "stale", "no-secret": "nowhere", "other-secret": "other"}
+SECRETS = {"wrong-password": "stale", "token-401-password": "stale", "no-secret": "nowhere", "other-secret": "other",
+           "broken-secret": "broken"}
 
 
 def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def image(text, pack=lambda tar: gzip.compress(tar, mtime=0), diff=b""):
+def image(text, pack=lambda tar: gzip.compress(tar, mtime=0), diff=b"", architecture="amd64", end=b""):
     """Returns the manifest of a small image, with its layer and its config."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
@@ -158,7 +192,7 @@ def image(text, pack=lambda tar: gzip.compress(tar, mtime=0), diff=b""):
         archive.addfile(entry, io.BytesIO(text))
     layer = pack(tar.getvalue())
     rootfs = {"type": "layers", "diff_ids": [digest(tar.getvalue() + diff)]}
-    config = json.dumps({"os": "linux", "architecture": "amd64", "rootfs": rootfs}).encode()
+    config = json.dumps({"os": "linux", "architecture": architecture, "rootfs": rootfs}).encode() + end
     of = lambda kind, data: {"mediaType": f"application/vnd.oci.image.{kind}", "digest": digest(data), "size": len(data)}
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": of("config.v1+json", config)}
     return json.dumps(manifest | {"layers": [of("layer.v1.tar+gzip", layer)]}).encode(), layer, config
@@ -175,15 +209,21 @@ def served():
         "windows": (index(entry({"os": "windows", "architecture": "amd64"})), INDEX),
         "chart": (chart, MANIFEST),
         "index-empty": (index(), INDEX),
+        "attestations": (index(entry({"os": "unknown", "architecture": "unknown"})), INDEX),
         "index-child": (index({"mediaType": MANIFEST, "digest": "sha256:" + "5eed" * 16, "size": 418}), INDEX),
     }
     layers, configs = {digest(layer): layer}, {digest(config): config}
     # Content that no other fault has, so that no node has it already.
-    odd = {"layer-damaged": {"pack": lambda tar: b"\x1f\x8b\x08 damaged " + tar[:99]}, "layer-diff": {"diff": b"x"}}
-    for fault in THIRD | FOURTH:
+    odd = {"layer-damaged": {"pack": lambda tar: b"\x1f\x8b\x08 damaged " + tar[:99]}, "layer-diff": {"diff": b"x"},
+           "arm64-config": {"architecture": "arm64"}, "config-json": {"end": b"}"}}
+    for fault in THIRD | FOURTH | FIFTH:
         its, layer, config = image(fault.encode(), **odd.get(fault, {}))
         manifests.setdefault(fault, (its, MANIFEST))
         layers[digest(layer)], configs[digest(config)] = layer, config
+    its, _ = manifests["manifest-json"]
+    manifests["manifest-json"] = its[:-1], MANIFEST
+    its, _ = manifests["manifest-huge"]
+    manifests["manifest-huge"] = its[:-1] + b', "annotations": {"notes": "' + b"x" * 9_000_000 + b'"}}', MANIFEST
     its, _ = manifests["layer-type"]
     manifests["layer-type"] = its.replace(b"application/vnd.oci.image.layer.v1.tar+gzip", b"application/vnd.contoso.model.v1"), MANIFEST
     return one, manifests, layers, configs
@@ -238,6 +278,12 @@ class Registry(BaseHTTPRequestHandler):
             return self.refuse(429, "TOOMANYREQUESTS", "too many requests")
         if path == "/token-firewall":
             return self.firewall()
+        if path == "/token-public":
+            return self.refuse(403, "DENIED", "public network access is disabled on this registry")
+        if path == "/token-empty":
+            return self.say(200, b"{}")
+        if path == "/portal":
+            return self.say(200, b"<html>sign in to the network</html>", "text/html")
         if path == "/token-missing":
             return self.say(404, b"<html>not found</html>", "text/html")
         if path == "/token-html":
@@ -248,6 +294,9 @@ class Registry(BaseHTTPRequestHandler):
             if "busy" in path:
                 body = b'<?xml version="1.0" encoding="utf-8"?><Error><Code>ServerBusy</Code><Message>The server is busy.</Message></Error>'
                 return self.say(503, body, "application/xml", [("x-ms-error-code", "ServerBusy")])
+            if "500" in path:
+                body = b'<?xml version="1.0" encoding="utf-8"?><Error><Code>InternalError</Code><Message>The server met an internal error.</Message></Error>'
+                return self.say(500, body, "application/xml", [("x-ms-error-code", "InternalError")])
             if "gone" in path:
                 body = b'<?xml version="1.0" encoding="utf-8"?><Error><Code>BlobNotFound</Code><Message>The specified blob does not exist.</Message></Error>'
                 return self.say(404, body, "application/xml", [("x-ms-error-code", "BlobNotFound")])
@@ -287,6 +336,12 @@ class Registry(BaseHTTPRequestHandler):
             return self.say(407, b"<html>proxy authentication required</html>", "text/html", [("Proxy-Authenticate", "Negotiate")])
         if fault == "hub-rate":
             return self.refuse(429, "TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit.")
+        if fault == "manifest-500":
+            return self.refuse(500, "UNKNOWN", "unknown error")
+        if fault == "loop":
+            return self.say(302, headers=[("Location", self.path)])
+        if fault == "portal":
+            return self.say(302, headers=[("Location", f"http://{US}:{PLAIN}/portal")])
         if fault == "no-challenge":
             return self.refuse(401, "UNAUTHORIZED", "authentication required")
         if fault == "scope" and "Authorization" in self.headers:
@@ -340,6 +395,9 @@ class Registry(BaseHTTPRequestHandler):
             "blob-expired": "https://expired.eastus.data.azurecr.io/l",
             "blob-rejected": "https://rejected.eastus.data.azurecr.io/l",
             "blob-closes": "https://closes.eastus.data.azurecr.io/l",
+            "blob-500": f"https://{BLOBS_AT}/sas/500",
+            "blob-portal": f"http://{US}:{PLAIN}/portal",
+            "blob-moved": "https://moved.eastus.data.azurecr.io/l",
         }.get(fault)
         if to:
             return self.say(307, headers=[("Location", to)])
@@ -362,16 +420,35 @@ def authority(folder):
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority", "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.pem")
 
 
-def certificate(folder, name, names, known=True, days=2):
-    """Returns the TLS of a server with a certificate for these names."""
+def certificate(folder, name, names, known=True, when=("-days", "2"), oldest=None):
+    """Returns the TLS of a server with a certificate for these names, or with none but its common one."""
     key, cert, extensions = f"{folder}/{name}.key", f"{folder}/{name}.pem", f"{folder}/{name}.ext"
     by = ["-CA", f"{folder}/ca.pem", "-CAkey", f"{folder}/ca.key", "-CAcreateserial"] if known else ["-signkey", key]
     with open(extensions, "w") as file:
-        file.write("subjectAltName=" + ",".join(f"DNS:{one}" for one in names))
+        file.write("subjectAltName=" + ",".join(f"DNS:{one}" for one in names) if names else "basicConstraints=CA:FALSE")
     openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", f"{cert}.csr")
-    openssl("x509", "-req", "-in", f"{cert}.csr", *by, "-days", str(days), "-extfile", extensions, "-out", cert)
+    openssl("x509", "-req", "-in", f"{cert}.csr", *by, *when, "-extfile", extensions, "-out", cert)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
+    if oldest:
+        # OpenSSL itself must be told that this is wanted.
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version, context.maximum_version = oldest, oldest
+    return context
+
+
+def early(folder, name, begins, ends):
+    """Returns the TLS of a server whose certificate begins and ends then (`openssl x509` cannot say when one begins)."""
+    context = certificate(folder, name, [name])
+    for file, text in [("index.txt", ""), ("serial", "1000\n")]:
+        with open(f"{folder}/{file}", "w") as to:
+            to.write(text)
+    with open(f"{folder}/ca.cnf", "w") as to:
+        to.write(f"[ca]\ndefault_ca=one\n[one]\ndatabase={folder}/index.txt\nserial={folder}/serial\nnew_certs_dir={folder}\n"
+                 "default_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n")
+    openssl("ca", "-batch", "-config", f"{folder}/ca.cnf", "-cert", f"{folder}/ca.pem", "-keyfile", f"{folder}/ca.key", "-startdate", begins,
+            "-enddate", ends, "-extfile", f"{folder}/{name}.ext", "-in", f"{folder}/{name}.pem.csr", "-out", f"{folder}/{name}.pem")
+    context.load_cert_chain(f"{folder}/{name}.pem", f"{folder}/{name}.key")
     return context
 
 
@@ -412,7 +489,7 @@ def hang_up(address, linger):
 def main():
     program, cluster = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     keep = sys.argv[sys.argv.index("--keep") + 1] if "--keep" in sys.argv else None
-    others = {"--second": SECOND, "--third": THIRD, "--fourth": FOURTH}
+    others = {"--second": SECOND, "--third": THIRD, "--fourth": FOURTH, "--fifth": FIFTH}
     faults = next((others[word] for word in sys.argv if word in others), FAULTS)
     folder = tempfile.mkdtemp()
     dns = None
@@ -432,18 +509,25 @@ def main():
         add = lambda node, **more: subprocess.run([cluster, "add-node", node, "agentpool=b"], check=True, env=os.environ | more)
         add("node-1", REAL_CLUSTER_CONTAINERD="1")
         add("node-2")
-        for address in ADDRESSES:
+        for address in [*ADDRESSES, NAMELESS]:
             subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "br-kube"], check=True)
         serve(US, PLAIN)
         serve(US, NO_TLS)
         serve(SERVES, 443, certificate(folder, "registry", [REGISTRY, BLOBS_AT]))
         serve(OTHER_NAME, 443, certificate(folder, "other", ["portal.contoso.test"]))
         serve(UNKNOWN, 443, certificate(folder, "unknown", ["unknown.azurecr.io", "inspected.eastus.data.azurecr.io"], known=False))
-        serve(EXPIRED, 443, certificate(folder, "expired", ["expired.azurecr.io", "expired.eastus.data.azurecr.io"], days=-1))
+        serve(EXPIRED, 443, certificate(folder, "expired", ["expired.azurecr.io", "expired.eastus.data.azurecr.io"], when=("-days", "-1")))
+        serve(OLD, 443, certificate(folder, "old", ["old.azurecr.io"], oldest=ssl.TLSVersion.TLSv1_1))
+        tomorrow = [(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days)).strftime("%Y%m%d%H%M%SZ") for days in (1, 9)]
+        serve(EARLY, 443, early(folder, "early.azurecr.io", *tomorrow))
+        serve(NAMELESS, 443, certificate(folder, "nameless.azurecr.io", []))
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        silent.bind((DROPS, 53))
         hang_up(RESETS, linger=False)
         hang_up(CLOSES, linger=True)
         dns = subprocess.Popen(["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces", f"--listen-address={US}",
                                 "--except-interface=lo", "--pid-file=", "--conf-file=/dev/null", "--local=/azurecr.io/", "--local=/docker.io/",
+                                f"--server=/silent.test/{DROPS}", "--txt-record=texts.azurecr.io,no address",
                                 *(f"--address=/{name}/{address}" for name, address in NAMES.items())])
         for node in NODES:
             at = folder_of(node)
@@ -466,6 +550,9 @@ def main():
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "stale"}, "type": "kubernetes.io/dockerconfigjson"}
         kubectl("create", "-f", "-", input=json.dumps(secret | {"data": {".dockerconfigjson": auths}}))
         other = base64.b64encode(json.dumps({"auths": {"other.contoso.test": login}}).encode()).decode()
+        broken = base64.b64encode(json.dumps({"auths": {f"{US}:{PLAIN}": {"auth": base64.b64encode(b"puller").decode()}}}).encode()).decode()
+        secret["metadata"] = {"name": "broken"}
+        kubectl("create", "-f", "-", input=json.dumps(secret | {"data": {".dockerconfigjson": broken}}))
         secret["metadata"] = {"name": "other"}
         kubectl("create", "-f", "-", input=json.dumps(secret | {"data": {".dockerconfigjson": other}}))
         while subprocess.run(["kubectl", "get", "serviceaccount", "default"], capture_output=True).returncode:

@@ -3,6 +3,7 @@
 
 mod fault;
 mod suspects;
+mod vocabulary;
 mod words;
 
 use serde::Serialize;
@@ -36,8 +37,8 @@ impl Message {
         let text = words::plain(text, MAX_BYTES);
         let first = words::first_error(&text);
         let lower = words::without_names(first);
-        let (fault, cites) = fault::of(&lower).unzip();
         let mut parts = Parts::of(&text, first);
+        let (fault, cites) = vocabulary::fault(&lower, &parts).unzip();
         let suspects = fault.map(|fault| suspects::of(fault, &parts, first)).unwrap_or_default();
         if fault.is_some_and(Fault::is_local) {
             parts.phase = Phase::BeforeThePull;

@@ -78,35 +78,70 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::MalformedSecret => &["pullsecret-malformed"],
         Fault::Admission => &["admission-blocks-image"],
         Fault::DiskFull => &["node-disk-full"],
+        Fault::DiskBroken => &["node-disk-full", "containerd-content-corrupt"],
+        Fault::ShortName => &["image-ref-wrong-default-registry"],
+        Fault::Snapshotter => &["artifact-streaming-or-teleport", "node-image-skew"],
         Fault::Signature => &["signature-policy-failed"],
         Fault::Schema1 => &["manifest-schema1"],
         Fault::NoPlatform => &["platform-no-match", "platform-windows-build"],
-        Fault::Damaged => &["containerd-content-corrupt", "blob-unexpected-eof"],
+        // What is not whole by its digest was cut or changed on its way; what is, was pushed so.
+        Fault::Damaged if parts.phase == Phase::Unpacking => UNPACKED,
+        Fault::Damaged => {
+            &["containerd-content-corrupt", "blob-unexpected-eof", "manifest-not-an-image"]
+        }
         // What the node has of other images is not whole, or a layer of an unknown type was not fetched.
         Fault::StoreIncomplete => &["containerd-content-corrupt", "manifest-not-an-image"],
+        Fault::NotAnImage if error.contains("text/html") => {
+            &["manifest-not-an-image", "proxy-denies-host", "containerd-mirror-misconfigured"]
+        }
         Fault::NotAnImage => &["manifest-not-an-image", "manifest-schema1"],
         Fault::HostsFile => &["containerd-mirror-misconfigured", "tls-ca-not-loaded"],
         // A page, of a proxy or of a portal, stands where a token was due.
         Fault::TokenUnreadable => &["proxy-denies-host", "registry-challenge-invalid"],
+        Fault::BadJson => bad_json(parts, error),
+        Fault::BadAnswer | Fault::OddStatus => no_registry(parts),
+        // The token's host refuses a request that no registry's would.
+        Fault::NotFound | Fault::NotAllowed if parts.phase == Phase::AskingForToken => {
+            no_registry(parts)
+        }
         Fault::NoSuchHost => no_such_host(place),
         Fault::CannotLookUp => &["dns-server-unreachable"],
         Fault::ProxyDown => &["proxy-unreachable", "proxy-config-not-rolled-out"],
-        Fault::ProxyDenies => &["proxy-denies-host"],
+        Fault::ProxyDenies => {
+            &["proxy-denies-host", "proxy-required", "proxy-config-not-rolled-out"]
+        }
         Fault::UnknownAuthority => &["tls-unknown-ca", "tls-ca-not-loaded"],
+        Fault::BadCertificate => &["tls-unknown-ca", "tls-hostname-mismatch", "tls-ca-not-loaded"],
         Fault::WrongName => &["tls-hostname-mismatch"],
         Fault::CertificateTime => &["tls-clock-skew"],
         Fault::PortsUsed => &["tcp-snat-exhausted"],
         Fault::SignatureOfUrl => &["blob-sas-rejected", "tls-clock-skew"],
         Fault::StorageDenies => &["blob-service-endpoint-policy", "blob-endpoint-blocked"],
         Fault::PlainHttp => &["containerd-mirror-misconfigured"],
+        Fault::HandshakeSilent if place == Place::DataHost => {
+            &["blob-endpoint-blocked", "tls-reset", "tcp-snat-exhausted", "proxy-required"]
+        }
         Fault::HandshakeSilent => {
             &["tcp-snat-exhausted", "tls-reset", "tcp-egress-blocked", "proxy-required"]
         }
+        Fault::Reset if place == Place::DataHost => {
+            &["tls-reset", "blob-endpoint-blocked", "blob-unexpected-eof", "proxy-required"]
+        }
         Fault::Reset => &["tls-reset", "tcp-egress-blocked", "proxy-required"],
-        Fault::AddressUnreachable if parts.address.is_some_and(|address| address.is_ipv6()) => {
+        Fault::AddressUnreachable | Fault::Rejected if is_ipv6(parts) => {
             &["dns-ipv6-mismatch", "tcp-outbound-none"]
         }
+        Fault::Rejected if private => &[
+            "dns-stale-private-ip",
+            "tcp-private-endpoint-timeout",
+            "pe-not-approved",
+            "tcp-egress-blocked",
+        ],
+        Fault::AddressUnreachable | Fault::Rejected if place == Place::DataHost => {
+            &["blob-endpoint-blocked", "tcp-outbound-none", "proxy-required"]
+        }
         Fault::AddressUnreachable => &["tcp-outbound-none", "tcp-egress-blocked"],
+        Fault::Rejected => &["tcp-egress-blocked", "tcp-outbound-none", "proxy-required"],
         Fault::Refused => refused(place, private),
         Fault::TimedOut => timed_out(place, private),
         Fault::Throttled if place == Place::Acr => &["acr-throttled-429"],
@@ -116,17 +151,59 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::Denied => denied(place),
         Fault::Forbidden if error.contains("client with IP") => forbidden(Place::Acr, parts),
         Fault::Forbidden => forbidden(place, parts),
+        // Without a challenge that it knows, containerd asks for no token.
+        Fault::Unauthorized
+            if place == Place::Acr
+                && parts.phase == Phase::AskingForManifest
+                && parts.status == Some(401) =>
+        {
+            &["registry-challenge-invalid", "exchange-no-role", "pullsecret-not-attached"]
+        }
         Fault::Unauthorized => unauthorized(place, parts.presented),
         Fault::NotFound => not_found(parts.phase, error),
         // No byte of the content came: a firewall ends such connections.
         Fault::Cut if place == Place::DataHost => {
             &["blob-endpoint-blocked", "blob-unexpected-eof", "tls-reset"]
         }
+        Fault::Cut if parts.phase == Phase::Unpacking => UNPACKED,
         Fault::Cut if parts.phase == Phase::AskingForManifest => {
             &["tls-reset", "containerd-mirror-misconfigured", "tcp-egress-blocked"]
         }
         Fault::Cut => &["blob-unexpected-eof", "containerd-mirror-misconfigured", "tls-reset"],
         Fault::Canceled => &["pull-progress-timeout"],
+    }
+}
+
+/// A layer that came whole, by its digest, and cannot be unpacked.
+const UNPACKED: &[&str] =
+    &["containerd-content-corrupt", "manifest-not-an-image", "blob-unexpected-eof"];
+
+fn is_ipv6(parts: &Parts) -> bool {
+    parts.address.is_some_and(|address| address.is_ipv6())
+}
+
+/// What is no JSON stands in a pull secret, which is read first, or came from the registry.
+fn bad_json(parts: &Parts, error: &str) -> &'static [&'static str] {
+    match parts.phase {
+        _ if !error.contains("failed to pull and unpack") => &["pullsecret-malformed"],
+        Phase::AskingForToken => &["proxy-denies-host", "registry-challenge-invalid"],
+        _ => &["manifest-not-an-image", "proxy-denies-host", "containerd-mirror-misconfigured"],
+    }
+}
+
+/// What no registry answers: something else stands there, or the way to it is set wrongly.
+fn no_registry(parts: &Parts) -> &'static [&'static str] {
+    match parts.phase {
+        Phase::AskingForToken => &["registry-challenge-invalid", "proxy-denies-host"],
+        Phase::FetchingContent => {
+            &["containerd-mirror-misconfigured", "proxy-denies-host", "blob-endpoint-blocked"]
+        }
+        _ => &[
+            "containerd-mirror-misconfigured",
+            "registry-challenge-invalid",
+            "proxy-denies-host",
+            "image-ref-registry-typo",
+        ],
     }
 }
 
@@ -206,7 +283,7 @@ fn forbidden(place: Place, parts: &Parts) -> &'static [&'static str] {
                 "acr-firewall-client-ip",
                 "acr-public-access-disabled",
                 "dns-zone-not-linked",
-                "cmk-key-unavailable",
+                "image-read-disabled",
             ]
         }
         Place::Acr | Place::RegionalEndpoint => &[
@@ -228,6 +305,9 @@ fn unauthorized(place: Place, presented: Option<Presented>) -> &'static [&'stati
     let azure =
         matches!(place, Place::Acr | Place::RegionalEndpoint | Place::DataHost | Place::Unknown);
     match presented {
+        None if place == Place::DataHost => {
+            &["blob-sas-rejected", "exchange-no-role", "pullsecret-not-attached"]
+        }
         Some(Presented::WithCredentials) if azure => &[
             "pullsecret-stale-password",
             "acr-token-disabled-or-expired",

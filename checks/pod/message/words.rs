@@ -65,17 +65,28 @@ impl Parts {
     /// Returns the parts of a message whose first error this is.
     pub(super) fn of(text: &str, first: &str) -> Self {
         let lower = first.to_ascii_lowercase();
+        let image = image(text);
         Self {
-            image: image(text),
+            through_mirror: is_through_mirror(first, image.as_deref()),
+            image,
             phase: phase(&lower),
             host: host(first),
             address: address(first),
             status: status(first),
             presented: presented(&lower),
-            through_mirror: first.contains("?ns=") || first.contains("&ns="),
         }
     }
 }
+
+/// What a runtime says that it was about when a layer could not be unpacked.
+pub(super) const UNPACKING: &[&str] = &[
+    "failed to extract",
+    "mount callback failed",
+    "failed to register layer",
+    "applylayer",
+    "failed to unpack",
+    "untar",
+];
 
 /// What stands before an error of a list, in the kubelet's words: one error for each credential.
 const NEXT: [&str; 3] = [
@@ -206,7 +217,7 @@ fn image(text: &str) -> Option<String> {
 /// Returns how far the pull came.
 fn phase(lower: &str) -> Phase {
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if has(&["failed to extract", "failed to register layer", "applylayer", "untar"]) {
+    if has(UNPACKING) {
         Phase::Unpacking
     } else if has(&["failed to authorize", " token", "no basic auth"]) {
         Phase::AskingForToken
@@ -227,19 +238,38 @@ fn phase(lower: &str) -> Phase {
 
 /// Returns the host that was asked last: the one whose name was looked up, or that of the last URL.
 fn host(text: &str) -> Option<String> {
-    let word = |at: usize| {
-        let end = |c: char| c.is_whitespace() || "/\"'?,;]".contains(c);
-        let authority = text[at..].split(end).next().unwrap_or_default();
-        let host = authority.rsplit('@').next().and_then(|host| host.split(':').next());
-        let host = host.unwrap_or_default();
-        (!host.is_empty()).then(|| sanitize_text(host))
-    };
-    if let Some(at) = text.find("dial tcp: lookup ") {
-        return word(at + "dial tcp: lookup ".len());
+    if let Some(name) = behind(text, "dial tcp: lookup ") {
+        return Some(name);
     }
     // The registry's own words end in a link to a page of help.
-    let mut hosts = text.rmatch_indices("://").filter_map(|(at, _)| word(at + 3));
-    hosts.find(|host| host != "aka.ms")
+    let mut hosts = text.rmatch_indices("://").filter_map(|(at, _)| host_at(text, at + 3));
+    hosts.find(|host| host != "aka.ms").or_else(|| behind(text, PULLING_FROM))
+}
+
+/// What containerd 1 says before the host that answered with a status.
+const PULLING_FROM: &str = "pulling from host ";
+
+/// Returns whether a mirror was asked: containerd then names the registry to it, and of the older ones it
+/// says from which host it pulled.
+fn is_through_mirror(text: &str, image: Option<&str>) -> bool {
+    let registry = image.and_then(|image| image.split(['/', ':']).next()).unwrap_or_default();
+    let is_another = |host: &String| host != registry && !host.ends_with("docker.io");
+    text.contains("?ns=")
+        || text.contains("&ns=")
+        || behind(text, PULLING_FROM).as_ref().is_some_and(is_another)
+}
+
+fn behind(text: &str, words: &str) -> Option<String> {
+    host_at(text, text.find(words)? + words.len())
+}
+
+/// Returns the host of the authority that begins there.
+fn host_at(text: &str, at: usize) -> Option<String> {
+    let end = |c: char| c.is_whitespace() || "/\"'?,;]".contains(c);
+    let authority = text[at..].split(end).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().and_then(|host| host.split(':').next());
+    let host = host.unwrap_or_default();
+    (!host.is_empty()).then(|| sanitize_text(host))
 }
 
 /// Returns the address that was connected to.
