@@ -44,7 +44,12 @@ pub use verdict::{Outcome, StepStatus, Verdict};
 pub fn main() -> Exit {
     say_where_it_panics();
     // An internal error says nothing about the registry.
-    std::panic::catch_unwind(start).unwrap_or(Exit::CouldNotTell)
+    let exit = std::panic::catch_unwind(start).unwrap_or(Exit::CouldNotTell);
+    #[cfg(unix)]
+    if exit == Exit::Interrupted {
+        wait::end_by_ctrl_c();
+    }
+    exit
 }
 
 fn start() -> Exit {

@@ -1,6 +1,11 @@
 //! What was typed: the REFs among it, and what is worth a note before anything is asked.
 
-use checks::kit::{Cloud, RegistryOrImage, rules::docker_hub, sanitize_text};
+use checks::kit::{
+    Cloud, RegistryOrImage,
+    kube::WorkloadKind,
+    rules::{docker_hub, is_object_name},
+    sanitize_text,
+};
 use clap::CommandFactory;
 
 use crate::args::Args;
@@ -44,15 +49,8 @@ pub(crate) fn read(words: &[String], cloud: Cloud) -> Result<Typed, String> {
         let image = sanitize_text(image);
         return Err(format!("pull is not an image; did you mean `check-acr {image}`?"));
     }
-    if let [first, rest @ ..] = words
-        && !rest.is_empty()
-        && let Some(command) = near_command(first)
-    {
-        let rest = sanitize_text(&rest.join(" "));
-        if command == *first {
-            return Err(format!("name options behind the command: `check-acr {command} {rest} …`"));
-        }
-        return Err(format!("{first} is no command; did you mean `check-acr {command} {rest}`?"));
+    if let Some(said) = meant(words) {
+        return Err(said);
     }
     // A command that stands first never comes here.
     if let [only] = words
@@ -62,6 +60,34 @@ pub(crate) fn read(words: &[String], cloud: Cloud) -> Result<Typed, String> {
     }
     words.iter().for_each(|word| typed.take(word, cloud));
     Ok(typed)
+}
+
+/// Returns a sentence that names the command that was meant, where the words begin with nearly its name, or
+/// with a workload of Kubernetes.
+pub(crate) fn meant(words: &[impl AsRef<str>]) -> Option<String> {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    let (first, rest) = words.split_first()?;
+    if let Some((kind, name)) = first.split_once('/')
+        && WorkloadKind::read(kind).is_some()
+        && is_object_name(name)
+    {
+        let all = sanitize_text(&words.join(" "));
+        return Some(format!(
+            "{first} is a workload, not an image; did you mean `check-acr why {all}`? (An image of Docker Hub \
+             is docker.io/{first})"
+        ));
+    }
+    if ["-n", "--namespace", "-A", "--all-namespaces"].contains(first) {
+        let all = sanitize_text(&words.join(" "));
+        return Some(format!("{first} belongs to a command; did you mean `check-acr why {all}`?"));
+    }
+    let command = near_command(first).filter(|_| !rest.is_empty())?;
+    let rest = sanitize_text(&rest.join(" "));
+    if command == *first {
+        return Some(format!("name options behind the command: `check-acr {command} {rest} …`"));
+    }
+    let first = sanitize_text(first);
+    Some(format!("{first} is no command; did you mean `check-acr {command} {rest}`?"))
 }
 
 /// Reads the lines of standard input: each is a REF or a message.
@@ -242,6 +268,14 @@ mod tests {
         }
         let error = typed(&["explian", "dns"]).unwrap_err();
         assert!(error.contains("`check-acr explain dns`"), "{error}");
+        for words in [&["deploy/web"][..], &["pod/web-1", "-n", "shop"], &["sts/db"]] {
+            let error = typed(words).unwrap_err();
+            assert!(error.contains(&format!("`check-acr why {}`", words.join(" "))), "{error}");
+        }
+        assert!(meant(&["-n", "shop"]).unwrap().contains("`check-acr why -n shop`"));
+        for image in ["docker.io/pod/x", "pod/x:v1", "team/app"] {
+            assert!(typed(&[image]).is_ok(), "{image}");
+        }
         for (word, said) in [
             ("lsit", "the command `list`"),
             ("version", "`--version`"),

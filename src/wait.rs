@@ -1,6 +1,8 @@
 //! Waits on things that may never arrive: a named pipe or standard input, on a separate thread; a
 //! signal to stop.
 
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use checks::kit::engine::RunProblem;
@@ -8,6 +10,10 @@ use tokio::{
     task::spawn_blocking,
     time::{sleep, timeout},
 };
+
+/// Whether the program was stopped by Ctrl-C, and not by another signal.
+#[cfg(unix)]
+static BY_CTRL_C: AtomicBool = AtomicBool::new(false);
 
 /// Runs blocking work and waits for it up to a limit. Ctrl-C still ends the program at once.
 pub(crate) async fn no_longer_than<T: Send + 'static>(
@@ -46,13 +52,25 @@ pub(crate) async fn interrupted() -> std::io::Result<()> {
             }
         };
         tokio::select! {
-            ended = tokio::signal::ctrl_c() => ended,
+            ended = tokio::signal::ctrl_c() => {
+                BY_CTRL_C.store(true, Ordering::Relaxed);
+                ended
+            }
             _ = terminated.recv() => Ok(()),
             _ = closed => Ok(()),
         }
     }
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await
+}
+
+/// Ends the program as Ctrl-C would have, if that was what stopped it: a shell ends its loop only when it
+/// sees that, and tells it as 130 either way. The first process of a container cannot end so.
+#[cfg(unix)]
+pub(crate) fn end_by_ctrl_c() {
+    if BY_CTRL_C.load(Ordering::Relaxed) && std::process::id() != 1 {
+        let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
+    }
 }
 
 /// Returns whether `nohup` started this program: who listens to SIGHUP would end with its terminal. Only

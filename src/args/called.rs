@@ -3,10 +3,10 @@
 
 use std::{env, ffi::OsString, path::Path};
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 
 use super::{AFTER_HELP, Args};
-use crate::present::OWN_NAME;
+use crate::{present::OWN_NAME, typed::meant};
 
 /// The name of the link.
 const PLUGIN: &str = "kubectl-check_acr";
@@ -29,7 +29,13 @@ pub(crate) fn read() -> Result<Args, clap::Error> {
         let help = AFTER_HELP.replace("  check-acr ", &format!("  {CALLED} "));
         command = command.bin_name(CALLED).after_help(help);
     }
-    let matches = command.try_get_matches_from_mut(words)?;
+    let matches = command.try_get_matches_from_mut(&words).map_err(|error| {
+        // An option of another command says little where that command is what was mistyped.
+        let is_unknown = error.kind() == ErrorKind::UnknownArgument;
+        let words: Vec<_> = words.iter().skip(1).map(|word| word.to_string_lossy()).collect();
+        let meant = meant(&words).filter(|_| is_unknown);
+        meant.map_or(error, |said| command.error(ErrorKind::InvalidSubcommand, said))
+    })?;
     Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 

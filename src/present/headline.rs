@@ -11,6 +11,9 @@ use crate::{
     verdict::{Outcome, StepStatus},
 };
 
+/// How many nodes a headline names.
+const MAX_NAMED: usize = 2;
+
 /// Writes the headline of a target.
 pub(super) fn headline(page: &TargetPage, lang: Lang) -> String {
     if page.is_scope() {
@@ -97,8 +100,10 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
     let what = if are_nodes { Phrase::Nodes } else { Phrase::Vantages }.text(lang);
     let all = views.len().to_string();
     let registry = page.text("registry").unwrap_or_default();
+    let which = which(page, views, lang);
     let say = |phrase: Phrase, count: &str| {
         let values = [
+            ("which", which.as_str()),
             ("count", count),
             ("all", &all),
             ("what", what),
@@ -123,6 +128,17 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
             say(Phrase::SomeCouldNotTell, &count(Outcome::CouldNotTell))
         }
     }
+}
+
+/// Names the nodes that the headline is about, in brackets, unless they are all or too many.
+fn which(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
+    let meant = views.iter().filter(|view| view.can == page.can);
+    let names: Vec<&str> = meant.filter_map(|view| view.from.node()).collect();
+    if names.is_empty() || names.len() > MAX_NAMED || names.len() == views.len() {
+        return String::new();
+    }
+    let before = if lang == Lang::En { " " } else { "" };
+    format!("{before}({})", names.join(", "))
 }
 
 /// Returns the title of the most important finding.
