@@ -34,7 +34,7 @@ pub use image::unreadable as unreadable_image;
 pub use kubeconfig::namespace as cluster_namespace;
 pub use pod::{Message, NamedImage, PodTemplate, TriedAdmission, named_images, pod_templates};
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use data_path::{DataPath, FromNodes};
 use identity::Identity;
@@ -129,8 +129,8 @@ pub fn waiting_pods(plan: &mut Plan, api: &Fact<Api>, scope: PodScope) -> Fact<W
 
 /// Plans the question whether admission takes the pods that manifests describe.
 #[rustfmt::skip]
-pub fn manifest_admission(plan: &mut Plan, api: &Fact<Api>, templates: Vec<PodTemplate>) -> Fact<TriedAdmission> {
-    plan.step(POLICY,     (api,),          async move |cx: &Cx, api: &Api| Ok(pod::try_admission(cx, api, &templates).await))
+pub fn manifest_admission(plan: &mut Plan, api: &Fact<Api>, templates: Vec<PodTemplate>, limit: Duration) -> Fact<TriedAdmission> {
+    plan.step(POLICY,     (api,),          async move |cx: &Cx, api: &Api| Ok(pod::try_admission(cx, api, &templates, limit).await))
 }
 
 /// What Azure's control plane knows of an AKS cluster that is looked at from its nodes.

@@ -143,6 +143,38 @@ fn lists_without_an_end_are_bounded_by_the_timeout() {
 }
 
 #[test]
+fn dry_runs_that_are_not_answered_share_one_timeout() {
+    let script: Script = |line, stream| {
+        if line.starts_with("POST") && line.contains("dryRun") {
+            return Ok(());
+        }
+        if line.contains("accessreviews") {
+            return answer(stream, "200 OK", br#"{"status":{"allowed":true}}"#);
+        }
+        usual(line, stream)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let pod = |number: usize| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p{number}}}\n\
+             spec: {{containers: [{{name: a, image: 'contoso.azurecr.io/a:v{number}'}}]}}\n---\n"
+        )
+    };
+    let pods: String = (0..12).map(pod).collect();
+    let manifests = program::file(folder.path(), "pods.yaml", pods.as_bytes());
+    let began = Instant::now();
+    let asked = ["why", "-f", &manifests, "--timeout", "2s", "-o", "json"];
+    let said = look(serve(script), "{}", &asked);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(said.code, Some(3), "{}", said.out);
+    // None is passed over in silence.
+    for number in 0..12 {
+        let named = format!("whether admission takes the pod of pod/p{number} was not seen");
+        assert!(said.out.contains(&named), "{number}: {}", said.out);
+    }
+}
+
+#[test]
 fn what_a_look_cannot_use_is_refused() {
     for args in [
         &["node", "a.io/b:1", "--ca-file", "/x"][..],

@@ -1,8 +1,12 @@
 //! Would admission take the workloads that manifests describe, and their pods? Asked by dry runs, so
 //! that nothing is created.
 
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     manifests::{PodTemplate, template_of},
@@ -18,6 +22,8 @@ use crate::kit::{
 
 /// The most pods that admission is asked about.
 const MAX_TRIED: usize = 100;
+/// How many are tried at once.
+const AT_ONCE: usize = 8;
 
 /// What admission said to workloads and pods like those of manifests.
 #[derive(Debug, Default, Serialize)]
@@ -33,56 +39,30 @@ pub struct TriedAdmission {
     pub admitted: Vec<(String, String)>,
 }
 
-impl TriedAdmission {
-    /// Notes that a pod is taken to have the images that it names.
-    fn keep(&mut self, template: &PodTemplate) {
-        let images = template.images.iter().map(|(_, image)| (image.clone(), image.clone()));
-        self.admitted.extend(images);
-    }
-}
-
-/// Tries to create each workload and a pod of its template, as dry runs. A webhook may be there for
-/// either: the pod is that of the workload as admission leaves it.
-pub async fn try_admission(cx: &Cx, api: &Api, templates: &[PodTemplate]) -> TriedAdmission {
-    let mut seen = TriedAdmission::default();
+/// Tries to create each workload and a pod of its template, as dry runs, within that time. A webhook may be
+/// there for either: the pod is that of the workload as admission leaves it.
+pub async fn try_admission(
+    cx: &Cx,
+    api: &Api,
+    templates: &[PodTemplate],
+    limit: Duration,
+) -> TriedAdmission {
+    let until = Instant::now() + limit;
     let (tried, beyond) = templates.split_at(templates.len().min(MAX_TRIED));
-    beyond.iter().for_each(|template| seen.keep(template));
-    for template in tried {
-        seen.tried += 1;
-        let trial = Trial::of(api, template);
-        let (mut pod, mut unseen) = (template.pod.clone(), None);
-        if let Some((kind, object)) = &template.workload {
-            match trial.run(cx, &kind.path(&trial.namespace), object).await {
-                Ok(admitted) => take_template(&mut pod, &admitted),
-                Err(error) => match trial.failed(cx, Tried::TheWorkload, *kind, &error).await {
-                    Some((finding, true)) => {
-                        // Nothing will make its pod.
-                        seen.found.push((trial.images(), finding));
-                        seen.keep(template);
-                        continue;
-                    }
-                    failed => unseen = failed.map(|(finding, _)| finding),
-                },
-            }
-        }
-        let path = WorkloadKind::Pod.path(&trial.namespace);
-        match trial.run(cx, &path, &pod).await {
-            Ok(admitted) => {
-                seen.found.extend(trial.rewritten(&admitted));
-                seen.admitted.extend(trial.admitted(&admitted));
-            }
-            Err(error) => {
-                seen.keep(template);
-                let failed = trial.failed(cx, Tried::ItsPod, WorkloadKind::Pod, &error).await;
-                let finding = failed.map(|(finding, is_refused)| {
-                    // Why neither was seen is the same, and told once.
-                    unseen = unseen.take().filter(|_| is_refused);
-                    finding
-                });
-                seen.found.extend(finding.map(|finding| (trial.images(), finding)));
-            }
-        }
-        seen.found.extend(unseen.map(|finding| (trial.images(), finding)));
+    let mut seen = TriedAdmission { tried: tried.len(), ..TriedAdmission::default() };
+    let trials = stream::iter(tried.iter().map(|template| Trial::of(api, template)));
+    let trials =
+        trials.map(async |trial: Trial<'_>| match timeout_at(until, trial.look(cx)).await {
+            Ok(seen) => seen,
+            Err(_) => trial.not_tried("it did not answer in time"),
+        });
+    let trials = trials.buffered(AT_ONCE).collect::<Vec<Seen>>().await;
+    let beyond = beyond.iter().map(|template| {
+        Trial::of(api, template).not_tried("only the first 100 workloads are tried")
+    });
+    for one in trials.into_iter().chain(beyond) {
+        seen.found.extend(one.found);
+        seen.admitted.extend(one.admitted);
     }
     seen
 }
@@ -94,6 +74,13 @@ fn take_template(pod: &mut Value, admitted: &Value) {
     for key in ["labels", "annotations"] {
         pod["metadata"][key] = template["metadata"][key].clone();
     }
+}
+
+/// What was seen of one template.
+#[derive(Default)]
+struct Seen {
+    found: Vec<(Vec<String>, Finding)>,
+    admitted: Vec<(String, String)>,
 }
 
 /// The dry runs of one template.
@@ -108,6 +95,74 @@ impl<'a> Trial<'a> {
         let namespace = template.namespace.clone();
         let namespace = namespace.unwrap_or_else(|| api.kube.cluster().namespace.clone());
         Self { api, template, namespace }
+    }
+
+    /// Tries the workload, and then its pod.
+    async fn look(&self, cx: &Cx) -> Seen {
+        let (mut pod, mut unseen) = (self.template.pod.clone(), None);
+        if let Some((kind, object)) = &self.template.workload {
+            match self.run(cx, &kind.path(&self.namespace), object).await {
+                Ok(admitted) => take_template(&mut pod, &admitted),
+                Err(error) => match self.failed(cx, Tried::TheWorkload, *kind, &error).await {
+                    // Nothing will make its pod.
+                    Some((finding, true)) => {
+                        let found = vec![(self.images(), finding)];
+                        return Seen { found, admitted: self.as_named() };
+                    }
+                    failed => unseen = failed.map(|(finding, _)| finding),
+                },
+            }
+        }
+        let path = WorkloadKind::Pod.path(&self.namespace);
+        let mut seen = match self.run(cx, &path, &pod).await {
+            Ok(admitted) => {
+                Seen { found: self.rewritten(&admitted), admitted: self.admitted(&admitted) }
+            }
+            Err(error) => {
+                let failed = self.failed(cx, Tried::ItsPod, WorkloadKind::Pod, &error).await;
+                let finding = failed.map(|(finding, is_refused)| {
+                    // Why neither was seen is the same, and told once.
+                    unseen = unseen.take().filter(|_| is_refused);
+                    (self.images(), finding)
+                });
+                Seen { found: finding.into_iter().collect(), admitted: self.as_named() }
+            }
+        };
+        seen.found.extend(unseen.map(|finding| (self.images(), finding)));
+        seen
+    }
+
+    /// Returns what is seen where nothing was tried, and why not.
+    fn not_tried(&self, why: &str) -> Seen {
+        let problem = self.unseen(Tried::ItsPod, WorkloadKind::Pod, None, why.to_owned());
+        Seen { found: vec![(self.images(), problem.into())], admitted: self.as_named() }
+    }
+
+    /// Returns that a dry run did not say whether admission takes the object.
+    fn unseen(
+        &self,
+        tried: Tried,
+        kind: WorkloadKind,
+        user: Option<String>,
+        said: String,
+    ) -> Problem {
+        let group = kind.group();
+        let dot = if group.is_empty() { "" } else { "." };
+        Problem::AdmissionNotTried {
+            object: self.template.object.clone(),
+            tried,
+            resource: format!("{}{dot}{group}", kind.resource()),
+            namespace: self.namespace.clone(),
+            user,
+            at: self.template.at.clone(),
+            said,
+        }
+    }
+
+    /// Returns the images of the pod as it names them.
+    fn as_named(&self) -> Vec<(String, String)> {
+        let images = self.template.images.iter();
+        images.map(|(_, image)| (image.clone(), image.clone())).collect()
     }
 
     fn images(&self) -> Vec<String> {
@@ -142,19 +197,7 @@ impl<'a> Trial<'a> {
             Some(Refusal::Webhook { webhook }) => webhook,
             _ => {
                 let user = self.api.kube.user(cx).await;
-                let group = kind.group();
-                let dot = if group.is_empty() { "" } else { "." };
-                let resource = format!("{}{dot}{group}", kind.resource());
-                let problem = Problem::AdmissionNotTried {
-                    object,
-                    tried,
-                    resource,
-                    namespace,
-                    user,
-                    at,
-                    said,
-                };
-                return Some((problem.into(), false));
+                return Some((self.unseen(tried, kind, Some(user), said).into(), false));
             }
         };
         let problem = Problem::AdmissionRefuses { object, tried, namespace, by, at, said };

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::{
     credentials,
     fold::Folded,
-    objects::{Event, Pod, Workload},
+    objects::{Pod, Workload},
     on_node,
     problem::Problem,
     said::Events,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::kit::{
     Cx, NoFact, StepResult,
-    kube::{Api, KubeError, ListParams, MAX_NAMED, PodScope, WaitingPods, WorkloadKind},
+    kube::{Api, KubeError, KubeEvent, ListParams, MAX_NAMED, PodScope, WaitingPods, WorkloadKind},
     sanitize_text,
 };
 
@@ -55,12 +55,12 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     })
     .await?;
     let of_pods: HashSet<&str> = waiting.iter().map(|pod| &*pod.metadata.uid).collect();
-    let (mut events, mut refused): (Events, Vec<Event>) = (Events::default(), vec![]);
+    let (mut events, mut refused): (Events, Vec<KubeEvent>) = (Events::default(), vec![]);
     let others: Vec<String> =
         OTHER_EVENTS.iter().map(|reason| format!("reason!={reason}")).collect();
     let fields = others.join(",");
     let wanted = ListOf { path: path(api, scope, "events"), labels: "", fields: &fields };
-    let listed = list(cx, api, &wanted, |event: Event| {
+    let listed = list(cx, api, &wanted, |event: KubeEvent| {
         if event.reason == "FailedCreate" {
             refused.push(event);
         } else if of_pods.contains(&*event.involved_object.uid) {
@@ -82,7 +82,8 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
         }
         cx.add_finding(Problem::EventsNotRead { said });
     }
-    let is_ours = |event: &Event| lists.iter().any(|list| list.made(&event.involved_object.name));
+    let is_ours =
+        |event: &KubeEvent| lists.iter().any(|list| list.made(&event.involved_object.name));
     refused.retain(|event| !owners.contains(&event.involved_object.uid) && is_ours(event));
     let not_created = still_refused(cx, api, refused).await;
     if count == 0 && not_created.is_empty() {

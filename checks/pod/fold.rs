@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use super::{
     message::Message,
-    objects::{Event, Pod},
+    objects::Pod,
     said::Events,
     symptom::{self, Symptom},
     template::Templates,
 };
 use crate::kit::{
-    kube::{ImagePlace, ImagePods, List, WaitingWorkload},
+    kube::{ImagePlace, ImagePods, KubeEvent, List, WaitingWorkload},
     sanitize_text,
     target::image_of_pod,
 };
@@ -149,7 +149,7 @@ fn workload(pod: &Pod) -> String {
 /// sends them; nothing where they are no lists.
 pub fn images_of(pods: &[u8], events: &[u8], now: Timestamp) -> Option<Vec<ImagePods>> {
     let pods: List<Pod> = serde_json::from_slice(pods).ok()?;
-    let listed: List<Event> = serde_json::from_slice(events).ok()?;
+    let listed: List<KubeEvent> = serde_json::from_slice(events).ok()?;
     let (mut events, mut folded) = (Events::default(), Folded::default());
     listed.items.iter().for_each(|event| events.take(event));
     for pod in pods.items.iter().filter(|pod| symptom::waits(pod)) {

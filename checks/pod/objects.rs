@@ -1,6 +1,5 @@
 //! What is read of pods and their events: a few fields each, so that thousands of pods fit.
 
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::kit::kube::{ContainerStatus, Reference};
@@ -84,54 +83,6 @@ pub(super) struct PodStatus {
     pub(super) ephemeral_container_statuses: Vec<ContainerStatus>,
 }
 
-/// Something that happened to a pod or to a workload.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Event {
-    pub(super) involved_object: Involved,
-    pub(super) reason: String,
-    pub(super) message: String,
-    metadata: EventMeta,
-    last_timestamp: Option<Timestamp>,
-    #[serde(rename = "eventTime")]
-    at: Option<Timestamp>,
-    series: Option<Series>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct EventMeta {
-    creation_timestamp: Option<Timestamp>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Series {
-    last_observed_time: Option<Timestamp>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Involved {
-    /// Its API group and version; not every event has them.
-    pub(super) api_version: String,
-    pub(super) kind: String,
-    pub(super) namespace: String,
-    pub(super) name: String,
-    pub(super) uid: String,
-    /// Such as `spec.containers{app}`; empty where the event is about the whole pod.
-    pub(super) field_path: String,
-}
-
-impl Involved {
-    /// Returns whether both name the same object.
-    pub(super) fn is_the_same(&self, other: &Self) -> bool {
-        let Self { api_version, kind, namespace, name, .. } = self;
-        (api_version, kind, namespace, name)
-            == (&other.api_version, &other.kind, &other.namespace, &other.name)
-    }
-}
-
 /// A workload, as far as it says which pods are its own.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -159,15 +110,6 @@ pub(super) struct Expression {
     pub(super) key: String,
     pub(super) operator: String,
     pub(super) values: Vec<String>,
-}
-
-impl Event {
-    /// Returns when it last happened.
-    pub(super) fn at(&self) -> Option<Timestamp> {
-        let of_series = self.series.as_ref().and_then(|series| series.last_observed_time);
-        let times = [of_series, self.last_timestamp, self.at];
-        times.into_iter().flatten().max().or(self.metadata.creation_timestamp)
-    }
 }
 
 impl Meta {
@@ -210,16 +152,5 @@ mod tests {
         });
         let selector: Selector = serde_json::from_value(selector).unwrap();
         assert_eq!(selector.text(), "app=web,tier=front,track in (a,b),!old");
-    }
-
-    #[test]
-    fn the_last_time_of_an_event_counts() {
-        let event = serde_json::json!({
-            "metadata": { "creationTimestamp": "2026-11-29T00:00:00Z" },
-            "lastTimestamp": null, "eventTime": "2026-11-29T00:00:01.000000Z",
-            "series": { "lastObservedTime": "2026-11-29T00:05:00.000000Z" },
-        });
-        let event: Event = serde_json::from_value(event).unwrap();
-        assert_eq!(event.at().unwrap().to_string(), "2026-11-29T00:05:00Z");
     }
 }

@@ -261,8 +261,9 @@ pub enum Problem {
         resource: String,
         /// The namespace.
         namespace: String,
-        /// The caller.
-        user: String,
+        /// The caller, if it was asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
         /// Where the manifests name its images.
         at: String,
         /// What the API server said.

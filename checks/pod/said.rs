@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::objects::{Event, Pod};
+use super::objects::Pod;
+use crate::kit::kube::KubeEvent;
 
 /// How long a pull may take before it is looked at, in seconds.
 const HANGS: i64 = 120;
@@ -32,7 +33,7 @@ pub(super) struct Events(HashMap<String, HashMap<String, Said>>);
 
 impl Events {
     /// Takes an event of a pod.
-    pub(super) fn take(&mut self, event: &Event) {
+    pub(super) fn take(&mut self, event: &KubeEvent) {
         let Some(image) = quoted(&event.message) else { return };
         let at = event.at();
         let of_pod = self.0.entry(event.involved_object.uid.clone()).or_default();

@@ -4,10 +4,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::objects::{Event, Involved};
 use crate::kit::{
     Cx,
-    kube::{Api, Condition, NotCreated, Refusal, WorkloadKind},
+    kube::{Api, Condition, Involved, KubeEvent, NotCreated, Refusal, WorkloadKind},
     redact::foreign_words,
     sanitize_text,
 };
@@ -16,11 +15,16 @@ use crate::kit::{
 const MAX_NOT_CREATED: usize = 20;
 
 /// Returns the workloads that the API server still gives no pod.
-pub(super) async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -> Vec<NotCreated> {
+pub(super) async fn still_refused(
+    cx: &Cx,
+    api: &Api,
+    mut refused: Vec<KubeEvent>,
+) -> Vec<NotCreated> {
     refused.sort_by_key(|event| std::cmp::Reverse(event.at()));
-    let mut newest: Vec<Event> = vec![];
+    let mut newest: Vec<KubeEvent> = vec![];
     for event in refused {
-        let is_known = |known: &Event| known.involved_object.is_the_same(&event.involved_object);
+        let is_known =
+            |known: &KubeEvent| known.involved_object.is_the_same(&event.involved_object);
         if newest.len() < MAX_NOT_CREATED && !newest.iter().any(is_known) {
             newest.push(event);
         }
@@ -28,7 +32,7 @@ pub(super) async fn still_refused(cx: &Cx, api: &Api, mut refused: Vec<Event>) -
     let mut kept = vec![];
     for event in newest {
         let at = event.at();
-        let Event { involved_object: of, message, .. } = event;
+        let KubeEvent { involved_object: of, message, .. } = event;
         let wants = match kind_of(&of) {
             Some(kind) => is_without_pods(cx, api, kind, &of, at).await,
             // Other kinds may make anything, and fail for any reason.

@@ -154,6 +154,7 @@ pub(super) async fn look_with(
     let tell = Rc::new(tell);
     let read = |image: String| check::target(&args.options, image, None);
     let (at, kube) = (world.clone(), cluster.0.clone());
+    let pods = (pods, args.options.file_timeout());
     let asked = preview::try_out(targets, at, kube, pods, read, |event| tell(event));
     let TriedOut { api, targets } = Box::pin(asked).await;
     let run = NodeRun { api, ..prepare(targets, world, cluster, args) };

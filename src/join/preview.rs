@@ -1,7 +1,7 @@
 //! Asks a cluster whether admission takes the pods that manifests describe, before their images are
 //! looked at from its nodes.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use checks::{
     PodTemplate,
@@ -25,13 +25,13 @@ pub(crate) struct TriedOut {
     pub(crate) targets: Vec<Target>,
 }
 
-/// Tries the pods as dry runs, and tells of each image what admission does to the pods that name it. `read`
+/// Tries the pods as dry runs within that time, and tells of each image what admission does to the pods that name it. `read`
 /// makes a target of an image.
 pub(crate) async fn try_out(
     targets: Vec<Target>,
     world: World,
     kube: KubeOptions,
-    templates: Vec<PodTemplate>,
+    (templates, limit): (Vec<PodTemplate>, Duration),
     read: impl Fn(String) -> Target,
     tell: impl Fn(Event),
 ) -> TriedOut {
@@ -43,7 +43,7 @@ pub(crate) async fn try_out(
     let listener = Rc::new(move |event: Event| into.borrow_mut().push(event));
     let mut plan = Plan::new(first, Vantage::Kubernetes, world, BTreeSet::new(), listener);
     let api = checks::cluster_api(&mut plan, kube);
-    let tried = checks::manifest_admission(&mut plan, &api, templates);
+    let tried = checks::manifest_admission(&mut plan, &api, templates, limit);
     plan.run(|_| true).await;
     let (Some(api), Some(tried)) = (api.value().await, tried.value().await) else {
         return TriedOut { api: None, targets };

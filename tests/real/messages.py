@@ -10,7 +10,7 @@ script that starts a cluster (see README.md). It needs root, openssl and dnsmasq
 to `--fifth` make other faults, that the reader was not made for.
 """
 
-import base64, datetime, gzip, hashlib, io, json, os, socket, ssl, subprocess, sys, tarfile, tempfile, threading, time
+import base64, datetime, gzip, hashlib, io, json, os, shutil, socket, socketserver, ssl, subprocess, sys, tarfile, tempfile, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 US = "10.250.0.1"
@@ -158,7 +158,6 @@ FIFTH = {
     "mcr-rate": ("mcr.microsoft.com/hub-rate/app:v1", ["mcr-or-dockerhub-429"]),
     "blob-moved": (f"{REGISTRY}/blob-moved/app:v1", ["dns-stale-private-ip", "tcp-private-endpoint-timeout", "blob-endpoint-blocked"]),
     "moved": ("moved.azurecr.io/whole/app:v1", ["dns-stale-private-ip", "tcp-private-endpoint-timeout"]),
-    "arm64-config": (f"{REGISTRY}/arm64-config/app:v1", ["platform-no-match"]),
     "attestations": (f"{REGISTRY}/attestations/app:v1", ["platform-no-match", "manifest-not-an-image"]),
     "scheme": (f"https://{REGISTRY}/whole/app:v1", ["image-ref-invalid"]),
     "no-tag": (f"{REGISTRY}/whole/app", ["image-tag-not-found"]),
@@ -183,7 +182,7 @@ def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def image(text, pack=lambda tar: gzip.compress(tar, mtime=0), diff=b"", architecture="amd64", end=b""):
+def image(text, pack=lambda tar: gzip.compress(tar, mtime=0), diff=b"", end=b""):
     """Returns the manifest of a small image, with its layer and its config."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
@@ -192,7 +191,7 @@ def image(text, pack=lambda tar: gzip.compress(tar, mtime=0), diff=b"", architec
         archive.addfile(entry, io.BytesIO(text))
     layer = pack(tar.getvalue())
     rootfs = {"type": "layers", "diff_ids": [digest(tar.getvalue() + diff)]}
-    config = json.dumps({"os": "linux", "architecture": architecture, "rootfs": rootfs}).encode() + end
+    config = json.dumps({"os": "linux", "architecture": "amd64", "rootfs": rootfs}).encode() + end
     of = lambda kind, data: {"mediaType": f"application/vnd.oci.image.{kind}", "digest": digest(data), "size": len(data)}
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": of("config.v1+json", config)}
     return json.dumps(manifest | {"layers": [of("layer.v1.tar+gzip", layer)]}).encode(), layer, config
@@ -215,7 +214,7 @@ def served():
     layers, configs = {digest(layer): layer}, {digest(config): config}
     # Content that no other fault has, so that no node has it already.
     odd = {"layer-damaged": {"pack": lambda tar: b"\x1f\x8b\x08 damaged " + tar[:99]}, "layer-diff": {"diff": b"x"},
-           "arm64-config": {"architecture": "arm64"}, "config-json": {"end": b"}"}}
+           "config-json": {"end": b"}"}}
     for fault in THIRD | FOURTH | FIFTH:
         its, layer, config = image(fault.encode(), **odd.get(fault, {}))
         manifests.setdefault(fault, (its, MANIFEST))
@@ -471,19 +470,20 @@ def serve(address, port, tls=None):
 
 def hang_up(address, linger):
     """Takes connections, and ends each when its first bytes have come: with a reset, where nothing lingers."""
-    server = socket.create_server((address, 443))
+    class HangUp(socketserver.BaseRequestHandler):
+        def handle(self):
+            try:
+                self.request.recv(1)
+                if linger:
+                    self.request.recv(65536)
+            except ConnectionError:
+                return
+            if not linger:
+                self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                self.request.close()
 
-    def run():
-        while True:
-            one, _ = server.accept()
-            one.recv(1)
-            if linger:
-                one.recv(65536)
-            else:
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            one.close()
-
-    threading.Thread(target=run, daemon=True).start()
+    server = socketserver.ThreadingTCPServer((address, 443), HangUp)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
 def main():
@@ -555,8 +555,7 @@ def main():
         kubectl("create", "-f", "-", input=json.dumps(secret | {"data": {".dockerconfigjson": broken}}))
         secret["metadata"] = {"name": "other"}
         kubectl("create", "-f", "-", input=json.dumps(secret | {"data": {".dockerconfigjson": other}}))
-        while subprocess.run(["kubectl", "get", "serviceaccount", "default"], capture_output=True).returncode:
-            time.sleep(0.2)
+        kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
         said = look(faults)
         for node in NODES:
             at = folder_of(node)
@@ -570,6 +569,7 @@ def main():
         if dns and dns.poll() is None:
             dns.terminate()
         subprocess.run([cluster, "down"], capture_output=True)
+        shutil.rmtree(folder)
     return judge(program, faults | (LAST if faults is FAULTS else {}), said, keep)
 
 
@@ -604,7 +604,7 @@ def look(faults):
             fault, node = name.rsplit("-node-", 1)[0], "node-" + name.rsplit("-", 1)[1]
             message, reason = event.get("message", ""), event.get("reason")
             decides = reason == "FailedToRetrieveImagePullSecret" if fault == "no-secret" else (
-                message.startswith(("Failed to pull image", "Failed to apply default")) or "pull policy of Never" in message)
+                message.startswith(("Failed to pull image", "Failed to apply default")) or "unable to parse auth" in message or "pull policy of Never" in message)
             if (fault, node) in wanted and decides:
                 said.setdefault((fault, node), message)
     for missing in sorted(wanted - said.keys()):
@@ -615,13 +615,24 @@ def look(faults):
     return said
 
 
+def keep_in(path, faults, said):
+    """Writes the messages into a file that may hold those of other faults."""
+    kept = {}
+    if os.path.exists(path):
+        with open(path) as file:
+            kept = {(one["cause"], one["runtime"]): one for one in map(json.loads, file)}
+    for (fault, node), message in sorted(said.items()):
+        one = {"cause": fault, "runtime": NODES[node], "means": faults[fault][1], "message": message}
+        kept[fault, NODES[node]] = one
+    with open(path, "w") as file:
+        file.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in kept.values())
+
+
 def judge(program, faults, said, keep):
     among = first = silent = certain = 0
-    if keep:
-        with open(keep, "w") as file:
-            for (fault, node), message in sorted(said.items()):
-                one = {"cause": fault, "runtime": NODES[node], "means": faults[fault][1], "message": message}
-                file.write(json.dumps(one, ensure_ascii=False) + "\n")
+    is_whole = said.keys() == {(fault, node) for fault in faults for node in NODES} - PULLED
+    if keep and is_whole:
+        keep_in(keep, faults, said)
     for (fault, node), message in sorted(said.items()):
         means = faults[fault][1]
         done = subprocess.run([program, "why", f"--message={message}", "-o", "json"], capture_output=True, text=True)
@@ -637,7 +648,6 @@ def judge(program, faults, said, keep):
             print("        ", message)
     count = len(said)
     print(f"{count} messages: the mode is among the suspects of {among}, first of {first}; {silent} without a suspect, {certain} certain")
-    is_whole = said.keys() == {(fault, node) for fault in faults for node in NODES} - PULLED
     return is_whole and among * 100 >= 85 * count and first * 100 >= 65 * count and silent * 100 <= 5 * count and not certain
 
 

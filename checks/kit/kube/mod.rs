@@ -4,6 +4,7 @@
 mod client;
 mod credentials;
 mod error;
+mod event;
 mod facts;
 mod objects;
 mod options;
@@ -19,6 +20,7 @@ pub use credentials::{
     Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, PodCredentials, PresentedRow,
 };
 pub use error::KubeError;
+pub use event::{Involved, KubeEvent};
 pub use facts::{Access, Api, ChosenNode, Nodes};
 pub use kube::core::{
     Status, WatchEvent,
@@ -27,8 +29,8 @@ pub use kube::core::{
     subresource::LogParams,
 };
 pub use objects::{
-    Condition, ConfigMap, ContainerState, ContainerStatus, Job, KubeEvent, List, Meta, Node,
-    NodeImage, Object, Pod, Reference, ResourceVersion, Waiting,
+    Condition, ConfigMap, ContainerState, ContainerStatus, Job, List, Meta, Node, NodeImage,
+    Object, Pod, Reference, ResourceVersion, Waiting,
 };
 pub use options::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
 pub use problem::{CarryFault, JobProblem, PodStage};

@@ -235,18 +235,6 @@ pub struct Terminated {
     pub message: String,
 }
 
-/// Something that happened to an object.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct KubeEvent {
-    /// The object.
-    pub involved_object: Reference,
-    /// Such as `FailedCreate`.
-    pub reason: String,
-    /// In words.
-    pub message: String,
-}
-
 /// Names an object.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

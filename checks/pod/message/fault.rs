@@ -5,12 +5,12 @@ use strum::{Display, VariantNames};
 
 use Fault::{
     AddressUnreachable, Admission, BadAnswer, BadCertificate, BadJson, BadReference, Canceled,
-    CannotLookUp, CertificateTime, Cut, Damaged, Denied, DiskBroken, DiskFull, Forbidden,
-    HandshakeSilent, HostsFile, MalformedSecret, NeverPull, NoPlatform, NoSuchHost, NotAllowed,
-    NotAnImage, NotFound, OddStatus, Outage, PlainHttp, PortsUsed, ProxyDenies, ProxyDown, PullQps,
-    Refused, Rejected, Reset, Schema1, SecretMissing, ShortName, Signature, SignatureOfUrl,
-    Snapshotter, StorageDenies, StoreIncomplete, Throttled, TimedOut, TokenUnreadable,
-    Unauthorized, UnknownAuthority, WrongName,
+    CannotLookUp, CertificateTime, CredentialExpired, Cut, Damaged, Denied, DiskBroken, DiskFull,
+    Forbidden, HandshakeSilent, HostsFile, MalformedSecret, NeverPull, NoPlatform, NoSuchHost,
+    NotAllowed, NotAnImage, NotFound, OddStatus, Outage, PlainHttp, PortsUsed, ProxyDenies,
+    ProxyDown, PullQps, Refused, Rejected, Reset, Schema1, SecretMissing, ShortName, Signature,
+    SignatureOfUrl, Snapshotter, StorageDenies, StoreIncomplete, Throttled, TimedOut,
+    TokenUnreadable, Unauthorized, UnknownAuthority, WrongName,
 };
 
 /// What went wrong.
@@ -25,6 +25,7 @@ pub(super) enum Fault {
     Canceled,
     CannotLookUp,
     CertificateTime,
+    CredentialExpired,
     Cut,
     Damaged,
     Denied,
@@ -47,7 +48,6 @@ pub(super) enum Fault {
     ProxyDenies,
     ProxyDown,
     PullQps,
-
     Refused,
     Rejected,
     Reset,
@@ -92,8 +92,8 @@ impl Fault {
             | Reset | TimedOut => Writer::TheNetwork,
             BadCertificate | CertificateTime | UnknownAuthority | WrongName => Writer::TheTls,
             AddressUnreachable | DiskBroken | DiskFull | PortsUsed => Writer::TheKernel,
-            Denied | Forbidden | NotAllowed | NotFound | OddStatus | Outage | Throttled
-            | Unauthorized => Writer::TheRegistry,
+            CredentialExpired | Denied | Forbidden | NotAllowed | NotFound | OddStatus | Outage
+            | Throttled | Unauthorized => Writer::TheRegistry,
             SignatureOfUrl | StorageDenies => Writer::TheStorage,
         }
     }

@@ -112,6 +112,67 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_of_a_word_are_told_apart() {
+        let status = |host: &str, status: &str| {
+            format!(
+                "failed to resolve image: unexpected status from HEAD request to https://{host}/v2/a/manifests/v1: {status}"
+            )
+        };
+        let too_many = "429 Too Many Requests";
+        for (image, rest, first) in [
+            (
+                "a.example/b:v1",
+                "denied: Your authorization token has expired. Reauthenticate.",
+                "pullsecret-short-lived-token",
+            ),
+            (
+                "a.example/b:v1",
+                "failed to get stream processor for x: exec: \"ctd-decoder\": executable file not found in $PATH",
+                "manifest-not-an-image",
+            ),
+            ("a.example/untar:v1", "failed to copy: unexpected EOF", "blob-unexpected-eof"),
+            ("notazurecr.io/b:v1", &status("notazurecr.io", too_many), "mcr-or-dockerhub-429"),
+            (
+                "Contoso.AzureCR.io/b:v1",
+                &status("Contoso.AzureCR.io", too_many),
+                "acr-throttled-429",
+            ),
+            (
+                "contoso.azurecr.io/b:v1",
+                &status("contoso.azurecr.io", "418 I'm a teapot"),
+                "containerd-mirror-misconfigured",
+            ),
+            (
+                "contoso.azurecr.io/b:v1",
+                "failed to extract layer sha256:0: the sky fell",
+                "containerd-content-corrupt",
+            ),
+            (
+                "contoso.azurecr.io/b:v1",
+                "failed to resolve image: failed to authorize: failed to fetch anonymous token: the sky fell",
+                "proxy-denies-host",
+            ),
+            (
+                "contoso.azurecr.io/b:v1",
+                "failed to do request: Head \"https://contoso.azurecr.io/v2/\": remote error: tls: unrecognized name",
+                "tls-reset",
+            ),
+            (
+                "10.1.0.9:5000/b:v1",
+                "failed to do request: Head \"https://10.1.0.9:5000/v2/\": dial tcp 10.1.0.9:5000: connect: no route to host",
+                "dns-stale-private-ip",
+            ),
+        ] {
+            let said = containerd(image, rest);
+            assert_eq!(said.suspects.first(), Some(&first), "{rest}: {:?}", said.suspects);
+        }
+        let said = containerd("[2001:db8::5]:5000/b:v1", &status("[2001:db8::5]:5000", too_many));
+        assert_eq!(said.parts.host.as_deref(), Some("2001:db8::5"));
+        let bad = "the certificate of the portal says that its licence has expired";
+        assert!(Message::read(bad).suspects.is_empty());
+    }
+
+    #[test]
     fn words_that_are_not_known_suspect_nobody() {
         for text in ["", "something else went wrong", "x: y: z"] {
             assert!(Message::read(text).suspects.is_empty(), "{text}");

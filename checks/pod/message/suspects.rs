@@ -4,7 +4,7 @@ use super::{
     fault::Fault,
     words::{Parts, Phase, Presented},
 };
-use crate::kit::target::is_private;
+use crate::kit::target::{AcrHostKind, is_private};
 
 /// How many suspects are named: more would say nothing.
 const MAX: usize = 4;
@@ -40,32 +40,32 @@ impl Place {
         let registry = image.split_once('/').map_or("", |(host, _)| host);
         let is_name = registry.contains(['.', ':']) || registry == "localhost";
         let registry = if is_name { registry } else { "docker.io" };
-        let host = parts.host.as_deref().unwrap_or(registry);
+        let host = parts.host.as_deref().unwrap_or(registry).to_ascii_lowercase();
         let loopback = parts.address.is_some_and(|address| address.is_loopback());
         if loopback || host.starts_with("localhost") {
-            Self::OnThisNode
-        } else if host.contains(".blob.core.")
-            || host.contains(".data.azurecr.")
-            || is_elsewhere(parts, host, registry)
-        {
-            Self::DataHost
-        } else if host.contains(".geo.azurecr.") {
-            Self::RegionalEndpoint
-        } else if host.contains(".azurecr.") || host.ends_with("azurecr.io") {
-            Self::Acr
-        } else if host.ends_with("docker.io") {
-            Self::Hub
-        } else {
-            Self::Other
+            return Self::OnThisNode;
+        }
+        match AcrHostKind::of(&host) {
+            AcrHostKind::DataEndpoint | AcrHostKind::BlobStorage => Self::DataHost,
+            _ if is_elsewhere(parts, &host, registry) => Self::DataHost,
+            AcrHostKind::RegionalEndpoint => Self::RegionalEndpoint,
+            AcrHostKind::LoginServer | AcrHostKind::LabelledLoginServer => Self::Acr,
+            AcrHostKind::Other if host.ends_with("docker.io") => Self::Hub,
+            AcrHostKind::Other => Self::Other,
         }
     }
 }
 
 /// Returns whether content was to come from another host than the registry, which is no mirror.
 fn is_elsewhere(parts: &Parts, host: &str, registry: &str) -> bool {
-    let name = registry.split(':').next().unwrap_or_default();
+    let name = registry.split(':').next().unwrap_or_default().to_ascii_lowercase();
     let is_hub = host.ends_with("docker.io") && name == "docker.io";
-    parts.phase == Phase::FetchingContent && !parts.through_mirror && !is_hub && host != name
+    let has_image = parts.image.is_some();
+    has_image
+        && parts.phase == Phase::FetchingContent
+        && !parts.through_mirror
+        && !is_hub
+        && host != name
 }
 
 fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'static str] {
@@ -114,6 +114,7 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::BadCertificate => &["tls-unknown-ca", "tls-hostname-mismatch", "tls-ca-not-loaded"],
         Fault::WrongName => &["tls-hostname-mismatch"],
         Fault::CertificateTime => &["tls-clock-skew"],
+        Fault::CredentialExpired => &["pullsecret-short-lived-token", "pullsecret-stale-password"],
         Fault::PortsUsed => &["tcp-snat-exhausted"],
         Fault::SignatureOfUrl => &["blob-sas-rejected", "tls-clock-skew"],
         Fault::StorageDenies => &["blob-service-endpoint-policy", "blob-endpoint-blocked"],
@@ -169,7 +170,13 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::Cut if parts.phase == Phase::AskingForManifest => {
             &["tls-reset", "containerd-mirror-misconfigured", "tcp-egress-blocked"]
         }
-        Fault::Cut => &["blob-unexpected-eof", "containerd-mirror-misconfigured", "tls-reset"],
+        // Fewer bytes than a layer has may also be a page in its place.
+        Fault::Cut => &[
+            "blob-unexpected-eof",
+            "containerd-mirror-misconfigured",
+            "tls-reset",
+            "proxy-denies-host",
+        ],
         Fault::Canceled => &["pull-progress-timeout"],
     }
 }

@@ -12,7 +12,6 @@ const NO_PULL: &[&str] = &[
     "attachvolume.",
     "probe failed",
     "probe errored",
-    "executable file not found",
     "back-off restarting failed container",
     "failed to create containerd task",
     "failed to start container",
@@ -97,6 +96,7 @@ const WORDS: &[(&[&str], Fault)] = &[
             "unexpected mediatype",
             "unsupported mediatype",
             "is not a container image",
+            " byte manifest for ",
             "no unpack platforms",
             "invalid checksum digest",
             "unsupported digest algorithm",
@@ -136,7 +136,7 @@ const WORDS: &[(&[&str], Fault)] = &[
         &["certificate is valid for", "not valid for any names", "ip sans", "legacy common name"],
         Fault::WrongName,
     ),
-    (&["expired or is not yet valid", "has expired"], Fault::CertificateTime),
+    (&["expired or is not yet valid", "certificate has expired"], Fault::CertificateTime),
     (&["x509: ", "failed to verify certificate"], Fault::BadCertificate),
     (
         &[
@@ -186,6 +186,7 @@ const WORDS: &[(&[&str], Fault)] = &[
         Fault::Denied,
     ),
     (&["no basic auth credentials"], Fault::Unauthorized),
+    (&["token has expired", "token is expired"], Fault::CredentialExpired),
     (&["pull access denied"], Fault::Denied),
     (
         &[
@@ -215,7 +216,6 @@ const WORDS: &[(&[&str], Fault)] = &[
     (&["not found", "status code 404"], Fault::NotFound),
     (&["unexpected eof", ": eof"], Fault::Cut),
     (&["context canceled"], Fault::Canceled),
-    (&["400 bad request"], Fault::Outage),
     (
         &[
             "did not include a token",
@@ -301,6 +301,10 @@ fn found(lower: &str, words: &[&'static str]) -> Option<&'static str> {
 /// is one of the pod's environment or volumes: of pull secrets the kubelet speaks otherwise.
 fn is_of_no_pull(lower: &str) -> bool {
     let begins = lower.trim_start_matches("error: ");
-    NO_PULL.iter().any(|words| lower.contains(words))
+    // A credential helper or a decoder of layers may be missing, too.
+    let has_no_program =
+        lower.contains("executable file not found") && !lower.contains("failed to pull");
+    has_no_program
+        || NO_PULL.iter().any(|words| lower.contains(words))
         || ["secret \"", "configmap \""].iter().any(|word| begins.starts_with(word))
 }

@@ -64,12 +64,12 @@ pub enum Presented {
 impl Parts {
     /// Returns the parts of a message whose first error this is.
     pub(super) fn of(text: &str, first: &str) -> Self {
-        let lower = first.to_ascii_lowercase();
+        let lower = without_names(first);
         let image = image(text);
         Self {
             through_mirror: is_through_mirror(first, image.as_deref()),
             image,
-            phase: phase(&lower),
+            phase: phase(&lower, first),
             host: host(first),
             address: address(first),
             status: status(first),
@@ -214,22 +214,19 @@ fn image(text: &str) -> Option<String> {
     ["image", "reference", "tag"].into_iter().find_map(behind)
 }
 
-/// Returns how far the pull came.
-fn phase(lower: &str) -> Phase {
+/// Returns how far the pull came: by the words without names, and by the path of the URL.
+fn phase(lower: &str, first: &str) -> Phase {
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if has(UNPACKING) {
         Phase::Unpacking
     } else if has(&["failed to authorize", " token", "no basic auth"]) {
         Phase::AskingForToken
-    } else if has(&[
-        "failed to copy",
-        "httpreadseeker",
-        "failed commit",
-        "/blobs/",
-        "image configuration",
-    ]) {
+    } else if has(&["failed to copy", "httpreadseeker", "failed commit", "image configuration"])
+        || first.contains("/blobs/")
+    {
         Phase::FetchingContent
-    } else if has(&["failed to resolve", "manifest", "not found"]) {
+    } else if has(&["failed to resolve", "manifest", "not found"]) || first.contains("/manifests/")
+    {
         Phase::AskingForManifest
     } else {
         Phase::UnknownPhase
@@ -265,10 +262,14 @@ fn behind(text: &str, words: &str) -> Option<String> {
 
 /// Returns the host of the authority that begins there.
 fn host_at(text: &str, at: usize) -> Option<String> {
-    let end = |c: char| c.is_whitespace() || "/\"'?,;]".contains(c);
+    let end = |c: char| c.is_whitespace() || "/\"'?,;".contains(c);
     let authority = text[at..].split(end).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().and_then(|host| host.split(':').next());
-    let host = host.unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    // Brackets enclose an IPv6 address, in which there are colons.
+    let host = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split([':', ']']).next().unwrap_or_default(),
+    };
     (!host.is_empty()).then(|| sanitize_text(host))
 }
 

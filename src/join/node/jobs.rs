@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     rc::Rc,
     time::Duration,
 };
@@ -19,6 +20,7 @@ use futures::{
     channel::mpsc::{Receiver, Sender, channel},
     future::join,
 };
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::{
     sync::Notify,
@@ -73,7 +75,6 @@ pub(super) struct Jobs<'a> {
     open: Cell<usize>,
     reported: Cell<usize>,
     changed: Notify,
-    pub(super) began: Instant,
     progressed: Cell<Instant>,
 }
 
@@ -100,6 +101,10 @@ pub(super) struct Slot {
     pub(super) compared: Option<String>,
     /// How far its pod is.
     pub(super) stage: PodStage,
+    /// When its creation was answered.
+    pub(super) created: Option<Instant>,
+    /// How often events of a kind that may pass had happened, and when last.
+    pub(super) happened: BTreeMap<String, (i64, Option<Timestamp>)>,
     /// What Kubernetes last said of its pod, which has not started.
     pub(super) said: Option<(String, String)>,
     /// Whether its pod ended, and what it left is being read.
@@ -143,7 +148,6 @@ impl<'a> Jobs<'a> {
             open: Cell::new(nodes.len()),
             reported: Cell::default(),
             changed: Notify::new(),
-            began: Instant::now(),
             progressed: Cell::new(Instant::now()),
         };
         (jobs, unread)

@@ -12,6 +12,8 @@ pub(crate) const RUN: &str = "check-acr/run";
 /// The label that numbers the node of a run.
 pub(super) const NUMBER: &str = "check-acr/number";
 
+/// The container of the agent.
+pub(super) const CONTAINER: &str = "check-acr";
 /// The annotation of the Job that owns the others, with the number of the nodes that get one.
 pub(super) const NODES: &str = "check-acr/nodes";
 /// How the name of the Job ends that owns the others of a run.
@@ -192,7 +194,7 @@ impl JobSettings {
             arguments.extend(["--label".to_owned(), format!("{name}={value}")]);
         }
         let mut container = json!({
-            "name": "check-acr",
+            "name": CONTAINER,
             "image": start.image,
             "imagePullPolicy": if start.may_pull { "IfNotPresent" } else { "Never" },
             "args": arguments,

@@ -6,6 +6,7 @@ use checks::kit::{
     redact::foreign_words,
 };
 use futures::SinkExt;
+use tokio::time::Instant;
 
 use super::{
     jobs::{Jobs, Slot, Unread},
@@ -97,6 +98,7 @@ impl Jobs<'_> {
         let early = {
             let slot = &mut self.slots.borrow_mut()[number];
             slot.id = Some(id);
+            slot.created = Some(Instant::now());
             std::mem::take(&mut slot.early)
         };
         for pod in &early {

@@ -6,6 +6,8 @@ use checks::kit::{
     sanitize_text,
 };
 
+use super::manifest::CONTAINER;
+
 /// How far the agent in a pod is.
 #[derive(Debug)]
 pub(super) enum Progress {
@@ -33,7 +35,7 @@ pub(super) struct Ended {
 /// Reads the state of a pod. `may_pull` says whether its image may be pulled.
 pub(super) fn read_pod(pod: &Pod, may_pull: bool) -> Progress {
     let status = &pod.status;
-    let container = status.container_statuses.iter().find(|status| status.name == "check-acr");
+    let container = status.container_statuses.iter().find(|status| status.name == CONTAINER);
     if let Some(ended) = container.and_then(|container| container.state.terminated.as_ref()) {
         // containerd's words on a program that cannot be started stand where its message would.
         if ["StartError", "ContainerCannotRun"].contains(&ended.reason.as_str()) {

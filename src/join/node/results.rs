@@ -15,6 +15,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{
     jobs::{Jobs, Unread},
+    manifest::CONTAINER,
     reading::Ended,
 };
 use crate::join::termination::{Messages, NoEvents, events_of_log};
@@ -23,6 +24,8 @@ use crate::join::termination::{Messages, NoEvents, events_of_log};
 const AT_ONCE: usize = 8;
 /// How many messages are decoded together, if so many have arrived.
 const TOGETHER: usize = 16;
+/// How much of a log is asked for. The events of a long run are some hundred kilobytes.
+const MAX_LOG_BYTES: i64 = 4 * 1024 * 1024;
 /// How long a log may take.
 const LOG_WAIT: Duration = Duration::from_secs(30);
 
@@ -59,7 +62,13 @@ impl Jobs<'_> {
     /// Reads the events in the log of a pod.
     async fn log_of(&self, pod: &str) -> Result<Vec<Event>, JobProblem> {
         let failed = |error: KubeError| JobProblem::NoResult { said: error.said() };
-        let request = self.pods().logs(pod, &LogParams::default());
+        // Others may have put containers of theirs into the pod.
+        let params = LogParams {
+            container: Some(CONTAINER.to_owned()),
+            limit_bytes: Some(MAX_LOG_BYTES),
+            ..LogParams::default()
+        };
+        let request = self.pods().logs(pod, &params);
         let request = request.map_err(|error| failed(error.into()))?;
         let log = timeout(LOG_WAIT, self.kube.text(self.cx, request)).await;
         let log = log.unwrap_or(Err(KubeError::Broken(Fault::TimedOut))).map_err(failed)?;

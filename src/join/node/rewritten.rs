@@ -3,6 +3,8 @@
 use checks::kit::kube::JobProblem;
 use serde_json::Value;
 
+use super::manifest::CONTAINER;
+
 /// What decides where a pod looks from, and for what: where it is changed, nothing is told of the node.
 const OF_VIEW: [&str; 10] = [
     "nodeName",
@@ -81,7 +83,7 @@ fn rewritten(ours: &Value, theirs: &Value) -> Vec<String> {
             add(&format!("{list}: {}", name.as_str().unwrap_or_default()), true);
         });
     }
-    let container = |of| items(of, "containers").find(|item| item["name"] == "check-acr");
+    let container = |of| items(of, "containers").find(|item| item["name"] == CONTAINER);
     let nothing = Value::Null;
     let (ours, theirs) =
         (container(ours).unwrap_or(&nothing), container(theirs).unwrap_or(&nothing));

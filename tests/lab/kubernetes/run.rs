@@ -65,7 +65,7 @@ impl Cluster {
         if let Some(refused) = self.settings.refuses.get("pods").filter(|refused| refused.late) {
             let message = refused.message.replace("NAME", &format!("{name}-0"));
             let message = format!("Error creating: {message}");
-            self.event(("Job", name, namespace), "FailedCreate", &message);
+            self.event(("Job", name, namespace), "FailedCreate", (&message, 1));
             return;
         }
         let mut pod = job["spec"]["template"].clone();
@@ -189,21 +189,24 @@ impl Cluster {
                 wanted.iter().find(|map| store.get("configmaps", namespace, map).is_none()).cloned()
             };
             let Some(missing) = missing else { return true };
-            if look == 0 {
-                let message = format!("configmap \"{missing}\" not found");
-                self.event(("Pod", name, namespace), "FailedMount", &message);
-            }
+            let message = format!("configmap \"{missing}\" not found");
+            self.event(("Pod", name, namespace), "FailedMount", (&message, look + 1));
             sleep(LOOKS_AGAIN).await;
         }
         false
     }
 
-    fn event(&self, (kind, name, namespace): (&str, &str, &str), reason: &str, message: &str) {
+    fn event(
+        &self,
+        (kind, name, namespace): (&str, &str, &str),
+        reason: &str,
+        (message, count): (&str, usize),
+    ) {
         let event = json!({
             "apiVersion": "v1", "kind": "Event", "type": "Warning",
             "metadata": { "name": format!("{name}.{reason}"), "namespace": namespace },
             "involvedObject": { "kind": kind, "name": name, "namespace": namespace },
-            "reason": reason, "message": message,
+            "reason": reason, "message": message, "count": count,
         });
         self.store().put("events", event);
     }
