@@ -355,6 +355,10 @@ mod tests {
     fn pods_that_end_or_run_wait_for_nothing() {
         let mut pod = pod(&spec(), &waits_for("ImagePullBackOff", ""));
         assert!(waits(&pod));
+        for (phase, is_waiting) in [("Succeeded", false), ("Failed", false), ("Running", true)] {
+            pod.status.phase = phase.into();
+            assert_eq!(waits(&pod), is_waiting, "{phase}");
+        }
         pod.metadata.deletion_timestamp = Some(NOW.into());
         assert!(!waits(&pod));
     }

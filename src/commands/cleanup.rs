@@ -22,7 +22,7 @@ pub(super) async fn run(args: CleanupArgs) -> Result<Exit, String> {
     if lines.is_empty() && failed.is_empty() {
         lines.push(Phrase::NothingLeft.text(lang).to_owned());
     }
-    show::print(&format!("{}\n", lines.join("\n")));
+    lines.iter().for_each(|line| show::print(&format!("{line}\n")));
     failed.iter().for_each(|sentence| show::print_error(sentence));
     Ok(if failed.is_empty() { Exit::Can } else { Exit::CouldNotTell })
 }

@@ -17,6 +17,7 @@ use checks::{
     },
     steps,
 };
+use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -26,6 +27,9 @@ use super::manifest::{NODES, OURS, OWNER, RUN};
 
 /// How many Jobs a page has.
 const PAGE: u32 = 500;
+
+/// How many Jobs are deleted at once.
+const AT_ONCE: usize = 16;
 
 /// What was removed, and what could not be.
 pub(crate) type Removed = (Vec<String>, Vec<String>);
@@ -123,14 +127,18 @@ async fn remove(
     taking.await?;
     let (mut removed, mut failed) = (vec![], vec![]);
     for ((namespace, _), jobs) in &runs {
-        let run_is_over = is_over(jobs);
-        for job in jobs.values() {
-            let name = format!("job {namespace}/{}", job.metadata.name);
-            if !run_is_over {
-                failed.push(Phrase::JobGoesOn.say(lang, &[("job", &name)]));
-                continue;
-            }
-            let done = if dry_run { Ok(()) } else { delete(cx, api, job).await };
+        let named =
+            jobs.values().map(|job| (format!("job {namespace}/{}", job.metadata.name), job));
+        if !is_over(jobs) {
+            let goes_on = |(name, _): (String, _)| Phrase::JobGoesOn.say(lang, &[("job", &name)]);
+            failed.extend(named.map(goes_on));
+            continue;
+        }
+        let deleting = stream::iter(named).map(async |(name, job)| {
+            (name, if dry_run { Ok(()) } else { delete(cx, api, job).await })
+        });
+        let done: Vec<_> = deleting.buffered(AT_ONCE).collect().await;
+        for (name, done) in done {
             match done {
                 Ok(()) => removed.push(name),
                 Err(error) => failed.push(format!("{name}: {}", words(&error, lang))),

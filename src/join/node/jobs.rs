@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -38,13 +38,15 @@ use super::{
 const WATCH_SECONDS: u32 = 280;
 /// The pause before a watch that broke is begun again.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
+/// How long a watch may say nothing before the pods are listed beside it.
+const WATCH_SILENCE: Duration = Duration::from_secs(10);
 /// The pause between lists of the pods, where they cannot be watched.
 const LIST_PAUSE: Duration = Duration::from_secs(2);
 /// How often in a row the API may refuse to tell of the pods.
 const MAX_REFUSED: usize = 3;
 /// How many pods a page of them has.
 const PAGE: u32 = 500;
-/// How long the last list of the pods may take.
+/// How long a list of the pods may take.
 const LIST_WAIT: Duration = Duration::from_secs(20);
 /// How long the last look at the pods may take, and reading their results.
 const READ_WAIT: Duration = Duration::from_secs(60);
@@ -250,7 +252,13 @@ impl<'a> Jobs<'a> {
             let Ok(request) = self.pods().watch(&params, &version) else { return };
             let told = match self.kube.watch::<Pod>(self.cx, request).await {
                 Ok(watch) => self.take_changes(watch, &mut version).await,
-                Err(_) => false,
+                Err(error) => {
+                    // The version is too old: begin with what there is now.
+                    if error.status() == Some(410) {
+                        "0".clone_into(&mut version);
+                    }
+                    false
+                }
             };
             if told {
                 self.pause(WATCH_PAUSE).await;
@@ -276,6 +284,11 @@ impl<'a> Jobs<'a> {
             let change = tokio::select! {
                 change = watch.next() => change,
                 () = self.all_settled() => return told,
+                () = sleep(WATCH_SILENCE) => {
+                    // A connection that died tells nothing, and a proxy may hold changes back.
+                    let _ = self.look_once().await;
+                    continue;
+                }
             };
             match change {
                 Ok(Some(WatchEvent::Added(pod) | WatchEvent::Modified(pod))) => {
