@@ -16,7 +16,7 @@ use super::{
 use crate::kit::{
     Cx,
     engine::Finding,
-    kube::{Api, KubeError, KubeRequest, PostParams, Refusal, WorkloadKind},
+    kube::{Api, KubeError, Refusal, WorkloadKind},
     sanitize_text,
 };
 
@@ -172,9 +172,7 @@ impl<'a> Trial<'a> {
     async fn run(&self, cx: &Cx, path: &str, object: &Value) -> Result<Value, KubeError> {
         let mut object = object.clone();
         object["metadata"]["namespace"] = json!(self.namespace);
-        let params = PostParams { dry_run: true, ..PostParams::default() };
-        let request = KubeRequest::new(path).create(&params, object.to_string().into_bytes())?;
-        self.api.kube.ask(cx, request).await
+        self.api.kube.dry_run(cx, path, &object).await
     }
 
     /// Returns what is said of a dry run that failed, and whether it is a refusal: only the words of a

@@ -1,20 +1,24 @@
 //! Starts from the pods of a cluster: finds those that wait for an image, and makes a target of each
 //! image, with what its pods are.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
 
 use checks::{
     kit::{
         Plan, Target, World,
-        engine::{Event, EventKind, Finding, VERSION, Vantage},
+        engine::{Event, EventKind, Finding, Vantage},
         kube::{Api, ImagePods, KubeOptions, PodScope, WaitingPods, WaitingWorkload},
     },
     steps,
 };
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::node::manifest::Asked;
+use super::{node::manifest::Asked, of_cluster, run_started};
 use crate::{run::ends, wait::cut_short};
 
 /// How many workloads of an image travel with its target: a list of evidence has no more.
@@ -203,12 +207,7 @@ impl Found {
     ) {
         understood.insert("cluster_flags".into(), flags.into());
         understood.insert("looked_at".into(), self.scope.as_str().into());
-        let kind = EventKind::RunStarted {
-            understood,
-            tool: env!("CARGO_PKG_VERSION").to_owned(),
-            host: None,
-            labels: std::collections::BTreeMap::default(),
-        };
+        let kind = run_started(understood, BTreeMap::default());
         let kinds = [kind].into_iter().chain(self.events.iter().cloned());
         kinds.for_each(|kind| tell(of_cluster(id, kind)));
     }
@@ -233,16 +232,8 @@ fn described(id: &str, flags: &[String]) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-/// Returns an event that the cluster's API brought.
-pub(super) fn of_cluster(target: &str, kind: EventKind) -> Event {
-    let (at, target) = (Timestamp::now(), target.to_owned());
-    Event { v: VERSION, at, target, from: Vantage::Kubernetes, kind }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn pods(image: &str, nodes: &[(&str, usize)]) -> ImagePods {

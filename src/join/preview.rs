@@ -1,7 +1,12 @@
 //! Asks a cluster whether admission takes the pods that manifests describe, before their images are
 //! looked at from its nodes.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
 
 use checks::{
     PodTemplate,
@@ -14,7 +19,7 @@ use checks::{
     steps,
 };
 
-use super::pods::of_cluster;
+use super::{of_cluster, run_started};
 
 /// What came of it.
 pub(crate) struct TriedOut {
@@ -52,12 +57,7 @@ pub(crate) async fn try_out(
     let targets = admitted(targets, &tried.admitted, read);
     for (target, named) in &targets {
         let id = target.id();
-        let started = EventKind::RunStarted {
-            understood: target.describe(),
-            tool: env!("CARGO_PKG_VERSION").to_owned(),
-            host: None,
-            labels: std::collections::BTreeMap::default(),
-        };
+        let started = run_started(target.describe(), BTreeMap::default());
         let is_about =
             |images: &[String]| images.iter().any(|image| named.contains(&image_of_pod(image)));
         let found = tried.found.iter().filter(|(images, _)| is_about(images));

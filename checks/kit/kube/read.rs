@@ -1,10 +1,12 @@
-//! Reads objects: one by its name, and lists page by page, so that they are never held whole.
+//! Reads objects: one by its name, and lists page by page, so that they are never held whole; and what
+//! admission would make of one.
 
 use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::{GetParams, Kube, KubeRequest, List, ListParams, error::KubeError};
+use super::{GetParams, Kube, KubeRequest, List, ListParams, PostParams, error::KubeError};
 use crate::kit::engine::Cx;
 
 /// The most pages of a list that are read.
@@ -22,6 +24,16 @@ impl Kube {
         name: &str,
     ) -> Result<T, KubeError> {
         self.ask(cx, KubeRequest::new(path).get(name, &GetParams::default())?).await
+    }
+
+    /// Returns an object as admission would leave it. Nothing is created.
+    ///
+    /// # Errors
+    /// Returns an error when it is refused, or when that cannot be asked.
+    pub async fn dry_run(&self, cx: &Cx, path: &str, object: &Value) -> Result<Value, KubeError> {
+        let params = PostParams { dry_run: true, ..PostParams::default() };
+        let request = KubeRequest::new(path).create(&params, object.to_string().into_bytes())?;
+        self.ask(cx, request).await
     }
 
     /// Hands on each object of a list.

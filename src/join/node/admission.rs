@@ -2,9 +2,7 @@
 
 use checks::kit::{
     Cx, NoFact, StepResult,
-    kube::{
-        Access, Api, JobProblem, Kube, KubeError, KubeRequest, Loses, Nodes, PostParams, Refusal,
-    },
+    kube::{Access, Api, JobProblem, KubeError, Loses, Nodes, Refusal, WorkloadKind},
 };
 use futures::future::join;
 use serde::Serialize;
@@ -36,13 +34,14 @@ pub(super) async fn try_out(
     };
     let Ok(start) = start else { return Ok(Admitted::default()) };
     let (job, pod) = (settings.job(0, node, &start), settings.pod(0, node, &start));
-    let jobs = format!("/apis/batch/v1/namespaces/{}/jobs", settings.namespace);
-    let pods = format!("/api/v1/namespaces/{}/pods", settings.namespace);
+    let [jobs, pods] =
+        [WorkloadKind::Job, WorkloadKind::Pod].map(|kind| kind.path(&settings.namespace));
+    let kube = &api.kube;
     let may_try_pods = access.has(Loses::EarlyRefusals);
     let of_pod = async {
-        if may_try_pods { dry_run(cx, &api.kube, &pods, &pod).await.map(Some) } else { Ok(None) }
+        if may_try_pods { kube.dry_run(cx, &pods, &pod).await.map(Some) } else { Ok(None) }
     };
-    let (of_job, of_pod) = join(dry_run(cx, &api.kube, &jobs, &job), of_pod).await;
+    let (of_job, of_pod) = join(kube.dry_run(cx, &jobs, &job), of_pod).await;
     let of_job = answer(of_job.map(Some), settings)?;
     let of_pod = answer(of_pod, settings)?;
     let specs = [
@@ -63,12 +62,6 @@ pub(super) async fn try_out(
         cx.add_finding(JobProblem::Rewritten { fields: changed.clone() });
     }
     Ok(Admitted { changed })
-}
-
-async fn dry_run(cx: &Cx, kube: &Kube, path: &str, object: &Value) -> Result<Value, KubeError> {
-    let params = PostParams { dry_run: true, ..PostParams::default() };
-    let request = KubeRequest::new(path).create(&params, object.to_string().into_bytes())?;
-    kube.ask(cx, request).await
 }
 
 /// Returns the object as admission leaves it; `None` where a dry run tells neither yes nor no.

@@ -10,7 +10,10 @@ use checks::{
     kit::{
         Cloud, Cx, Plan, RegistryOrImage, Target, World,
         engine::{Event, Finding, Vantage},
-        kube::{Api, DeleteParams, Job, KubeError, KubeOptions, KubeRequest, ListParams, Meta},
+        kube::{
+            Api, DeleteParams, Job, KubeError, KubeOptions, KubeRequest, ListParams, Meta,
+            WorkloadKind,
+        },
         messages::Lang,
         rules::{Platform, is_object_name},
         target::{ControlPlane, SignIn},
@@ -111,7 +114,7 @@ async fn remove(
     let path = if everywhere {
         "/apis/batch/v1/jobs".to_owned()
     } else {
-        format!("/apis/batch/v1/namespaces/{namespace}/jobs")
+        WorkloadKind::Job.path(namespace)
     };
     // A chart called check-acr gives its objects the first label too.
     let of_runs = format!("{}={},{RUN}", OURS.0, OURS.1);
@@ -178,7 +181,7 @@ fn is_ours(of: &Meta) -> bool {
 }
 
 async fn delete(cx: &Cx, api: &Api, job: &Job) -> Result<(), KubeError> {
-    let path = format!("/apis/batch/v1/namespaces/{}/jobs", job.metadata.namespace);
+    let path = WorkloadKind::Job.path(&job.metadata.namespace);
     let request = KubeRequest::new(path).delete(&job.metadata.name, &DeleteParams::background())?;
     match api.kube.ask::<Value>(cx, request).await {
         Ok(_) => Ok(()),

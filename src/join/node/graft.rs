@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::manifest::Asked;
+use crate::join::run_started;
 
 /// The label that the agent gives by itself.
 const RESOLVER: &str = "resolver";
@@ -91,12 +92,7 @@ impl Grafter {
         let mut events = vec![];
         for (target, understood) in self.targets_of(node) {
             let kinds = [
-                EventKind::RunStarted {
-                    understood: understood.clone(),
-                    tool: env!("CARGO_PKG_VERSION").to_owned(),
-                    host: None,
-                    labels: labels.clone(),
-                },
+                run_started(understood.clone(), labels.clone()),
                 EventKind::Planned { step: step.clone(), after: vec![] },
                 EventKind::Finished {
                     step: step.clone(),

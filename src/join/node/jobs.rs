@@ -12,7 +12,7 @@ use checks::kit::{
     engine::Event,
     kube::{
         ChosenNode, JobProblem, Kube, KubeError, KubeRequest, ListParams, Pod, PodStage, Watch,
-        WatchEvent, WatchParams,
+        WatchEvent, WatchParams, WorkloadKind,
     },
     net::Fault,
 };
@@ -183,11 +183,11 @@ impl<'a> Jobs<'a> {
     }
 
     pub(super) fn jobs(&self) -> KubeRequest {
-        KubeRequest::new(format!("/apis/batch/v1/namespaces/{}/jobs", self.settings.namespace))
+        KubeRequest::new(WorkloadKind::Job.path(&self.settings.namespace))
     }
 
     pub(super) fn pods(&self) -> KubeRequest {
-        KubeRequest::new(format!("/api/v1/namespaces/{}/pods", self.settings.namespace))
+        KubeRequest::new(WorkloadKind::Pod.path(&self.settings.namespace))
     }
 
     /// Notes what came of a node, once.
@@ -315,7 +315,7 @@ impl<'a> Jobs<'a> {
 
     /// Lists the pods, and takes the state of each. Their specs are not held: there may be thousands.
     async fn look_once(&self) -> Result<(), KubeError> {
-        let path = format!("/api/v1/namespaces/{}/pods", self.settings.namespace);
+        let path = WorkloadKind::Pod.path(&self.settings.namespace);
         let params = ListParams::default().labels(&self.settings.selector()).limit(PAGE);
         let mut seen = vec![];
         let listing = self.kube.each(self.cx, &path, params, |mut pod: Pod| {

@@ -18,6 +18,7 @@ pub(crate) mod told;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     rc::Rc,
     time::Duration,
 };
@@ -26,12 +27,11 @@ use checks::{
     data_path::FromNodes,
     kit::{
         Cx, Fact, Plan, Target, World,
-        engine::{Event, EventKind, Finding, RunProblem, VERSION, Vantage},
+        engine::{Event, EventKind, Finding, RunProblem, Vantage},
         kube::{Access, Api, ChosenNode, JobProblem, KubeOptions, NodeRequest, Nodes},
     },
     steps,
 };
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::{
@@ -39,6 +39,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::{of_cluster, run_started};
 use crate::{run::ends, wait::interrupted};
 use admission::Admitted;
 use carried::Packages;
@@ -257,12 +258,7 @@ fn reach(
 /// Tells of each target that the cluster is asked about it.
 fn announce(grafter: &Grafter, tell: &Tell) {
     for (id, understood) in &grafter.targets {
-        let kind = EventKind::RunStarted {
-            understood: understood.clone(),
-            tool: env!("CARGO_PKG_VERSION").to_owned(),
-            host: None,
-            labels: std::collections::BTreeMap::default(),
-        };
+        let kind = run_started(understood.clone(), BTreeMap::default());
         tell(of_cluster(id, kind));
     }
 }
@@ -303,8 +299,3 @@ pub(crate) async fn manifests_of(
 
 /// Kubernetes' name of the processor that this program is built for.
 const THIS_PROCESSOR: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-
-fn of_cluster(target: &str, kind: EventKind) -> Event {
-    let (at, target) = (Timestamp::now(), target.to_owned());
-    Event { v: VERSION, at, target, from: Vantage::Kubernetes, kind }
-}
