@@ -91,6 +91,29 @@ pub struct Compared {
     pub step: &'static str,
     /// The places of the views that fail by it.
     pub seen: Vec<usize>,
+    /// The workloads of pods that it is about, by their places; all that are on these nodes where it does
+    /// not say.
+    pub workloads: Option<BTreeSet<usize>>,
+}
+
+impl Compared {
+    fn of_nodes(finding: impl Into<Finding>, step: &'static str, seen: Vec<usize>) -> Self {
+        Self { finding: finding.into(), step, seen, workloads: None }
+    }
+
+    /// Returns a finding of pods, about all of them.
+    pub(crate) fn of_pod(finding: impl Into<Finding>, seen: Vec<usize>) -> Self {
+        Self::of_nodes(finding, steps::POD.name, seen)
+    }
+
+    /// Returns a finding of pods, about those of these workloads.
+    pub(crate) fn of_pods(
+        finding: impl Into<Finding>,
+        seen: Vec<usize>,
+        workloads: BTreeSet<usize>,
+    ) -> Self {
+        Self { workloads: Some(workloads), ..Self::of_pod(finding, seen) }
+    }
 }
 
 impl Attribute {
@@ -186,7 +209,7 @@ pub fn compare(looks: &[impl Look], causes: &[(&str, Vec<usize>)]) -> Vec<Compar
                 ),
                 _ => continue,
             };
-            found.push(Compared { finding: problem.into(), step, seen: seen.clone() });
+            found.push(Compared::of_nodes(problem, step, seen.clone()));
         }
     }
     // Several causes of the same nodes are one skew.
@@ -227,7 +250,7 @@ fn reached(looks: &[impl Look], code: &str, seen: &[usize]) -> Option<Compared> 
     }
     let (host, addresses) = (first.host.clone()?, first.addresses.clone());
     let problem = Problem::ReachedFromOthers { host, addresses, others };
-    Some(Compared { finding: problem.into(), step: tcp, seen: seen.to_vec() })
+    Some(Compared::of_nodes(problem, tcp, seen.to_vec()))
 }
 
 fn explains(cause: &str, code: &str) -> bool {
@@ -270,7 +293,7 @@ fn splits(looks: &[impl Look]) -> Vec<Compared> {
             on_node: own.addresses,
         };
         let step = steps::FRONT.dns.name;
-        found.push(Compared { finding: problem.into(), step, seen: vec![of_node] });
+        found.push(Compared::of_nodes(problem, step, vec![of_node]));
     }
     found
 }

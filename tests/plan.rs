@@ -33,6 +33,7 @@ fn target() -> Target {
         sign_in: SignIn::default(),
         control_plane: ControlPlane::default(),
         flags: vec![],
+        own_flags: vec![],
         named_at: vec![],
     }
 }

@@ -1,6 +1,6 @@
 //! Lists pods and events once each, and finds what waits for an image.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde::de::DeserializeOwned;
 
@@ -17,14 +17,20 @@ use super::{
 };
 use crate::kit::{
     Cx, NoFact, StepResult,
-    kube::{Api, KubeError, KubeEvent, ListParams, MAX_NAMED, PodScope, WaitingPods, WorkloadKind},
+    kube::{
+        Api, KubeError, KubeEvent, ListParams, MAX_NAMED, PodScope, Reference, WaitingPods,
+        WorkloadKind,
+    },
+    rules::is_object_name,
     sanitize_text,
 };
 
 /// How many objects a page has.
 const PAGE: u32 = 500;
+/// The label that Kubernetes puts on the pods of a Job (batch/v1).
+const OF_JOBS: &str = "batch.kubernetes.io/job-name";
 /// What the events that are listed are not about: the rest of a cluster's daily life.
-const OTHER_EVENTS: [&str; 12] = [
+const OTHER_EVENTS: [&str; 11] = [
     "Scheduled",
     "Created",
     "Started",
@@ -36,7 +42,6 @@ const OTHER_EVENTS: [&str; 12] = [
     "Completed",
     "FailedScheduling",
     "BackOff",
-    "FailedMount",
 ];
 
 /// Finds the containers and volumes that wait for an image, and the workloads without a pod.
@@ -70,10 +75,12 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     let unread = listed.await.err().map(|error| error.said());
     let templates = Templates::read(cx, api, &waiting).await;
     let mut folded = Folded::of(templates);
-    let mut failing = 0;
+    let (mut failing, mut unheard) = (0, 0);
     for pod in &waiting {
         let symptoms = symptom::of(pod, &events, now);
         failing += usize::from(!symptoms.is_empty());
+        let is_unheard = symptoms.is_empty() && symptom::is_unheard(pod, &events, now);
+        unheard += usize::from(is_unheard);
         folded.take(pod, &symptoms);
     }
     if let Some(said) = unread {
@@ -81,13 +88,18 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
             return Err(NoFact::could_not_tell(Problem::WaitUnknown { count, said }));
         }
         cx.add_finding(Problem::EventsNotRead { said });
+    } else if unheard > 0 {
+        if failing == 0 {
+            return Err(NoFact::could_not_tell(Problem::WaitUnheard { count: unheard }));
+        }
+        cx.add_finding(Problem::OthersUnheard { count: unheard });
     }
     let is_ours =
         |event: &KubeEvent| lists.iter().any(|list| list.made(&event.involved_object.name));
     refused.retain(|event| !owners.contains(&event.involved_object.uid) && is_ours(event));
     let not_created = still_refused(cx, api, refused).await;
     if count == 0 && not_created.is_empty() {
-        selects_any(api, scope)?;
+        return Err(nothing_there(api, scope));
     }
     let mut images = folded.images();
     let node_group = on_node::examine(cx, api, &mut images).await;
@@ -112,7 +124,7 @@ async fn running(
     })
     .await?;
     if pods == 0 {
-        selects_any(api, scope)?;
+        return Err(nothing_there(api, scope));
     }
     let mut images = folded.images();
     let node_group = on_node::group(cx, api, &images).await;
@@ -152,10 +164,16 @@ async fn each_pod(
     Ok(count)
 }
 
-/// Says of a selector that no pod has its labels: nothing was looked at.
-fn selects_any(api: &Api, scope: &PodScope) -> StepResult<()> {
-    let Some(selector) = &scope.selector else { return Ok(()) };
-    Err(no_pod(api, scope, format!("pod -l {selector}")))
+/// Says that there is no pod of what was named: nothing was looked at.
+fn nothing_there(api: &Api, scope: &PodScope) -> NoFact {
+    let named = scope.named.iter().map(|(kind, name)| format!("{kind}/{}", sanitize_text(name)));
+    let named: Vec<String> = named.collect();
+    let what = match &scope.selector {
+        Some(selector) => format!("pod -l {selector}"),
+        None if named.is_empty() => "pod".to_owned(),
+        None => format!("pod of {}", named.join(", ")),
+    };
+    no_pod(api, scope, what)
 }
 
 fn no_pod(api: &Api, scope: &PodScope, workload: String) -> NoFact {
@@ -170,6 +188,8 @@ struct Selection {
     fields: String,
     /// What made the pods; empty for everything.
     maker: String,
+    /// The Jobs of a `CronJob` that have names of their own: `kubectl create job --from` gives one.
+    jobs: HashSet<String>,
 }
 
 impl Selection {
@@ -190,7 +210,8 @@ impl Selection {
     /// Returns whether a pod that was listed belongs to it: its labels may fit the pods of others, too.
     fn has(&self, pod: &Pod) -> bool {
         let is_any = self.maker.is_empty() || self.is_pod();
-        is_any || pod.metadata.owner().is_some_and(|owner| self.made(&owner.name))
+        let is_its = |owner: &Reference| self.made(&owner.name) || self.jobs.contains(&owner.name);
+        is_any || pod.metadata.owner().is_some_and(is_its)
     }
 }
 
@@ -213,12 +234,41 @@ async fn selections(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<Vec<Sele
         let labels = match (kind, workload.spec.selector) {
             (_, Some(selector)) => selector.text(),
             // The pods of every Job: those of the CronJob's are chosen by their owner.
-            (WorkloadKind::CronJob, None) => "batch.kubernetes.io/job-name".to_owned(),
+            (WorkloadKind::CronJob, None) => OF_JOBS.to_owned(),
             (_, None) => String::new(),
         };
-        lists.push(Selection { labels, maker: name.clone(), ..Selection::default() });
+        let mut selection = Selection { labels, maker: name.clone(), ..Selection::default() };
+        if *kind == WorkloadKind::CronJob {
+            selection.jobs = jobs_of(cx, api, scope, (&selection, &workload.metadata.uid)).await;
+        }
+        lists.push(selection);
     }
     Ok(lists)
+}
+
+/// Returns the Jobs of a `CronJob` that its name does not tell: each of the Jobs that have pods is asked.
+async fn jobs_of(
+    cx: &Cx,
+    api: &Api,
+    scope: &PodScope,
+    (selection, uid): (&Selection, &str),
+) -> HashSet<String> {
+    let mut others: BTreeSet<String> = BTreeSet::new();
+    let wanted = ListOf { path: path(api, scope, "pods"), labels: OF_JOBS, fields: "" };
+    // A list that fails is told where the pods are listed.
+    let _ = list(cx, api, &wanted, |pod: Pod| {
+        let owner = pod.metadata.owner().filter(|owner| owner.kind == "Job");
+        others.extend(owner.map(|it| it.name.clone()).filter(|name| !selection.made(name)));
+    })
+    .await;
+    let mut jobs = HashSet::new();
+    let path = WorkloadKind::Job.path(&api.kube.cluster().namespace);
+    for name in others.into_iter().filter(|name| is_object_name(name)).take(MAX_NAMED) {
+        let job = api.kube.named::<Workload>(cx, &path, &name).await;
+        let owner = job.ok().and_then(|job| Some(job.metadata.owner()?.uid == uid));
+        jobs.extend(owner.filter(|is_its| *is_its).map(|_| name));
+    }
+    jobs
 }
 
 fn path(api: &Api, scope: &PodScope, resource: &str) -> String {

@@ -78,6 +78,8 @@ pub(super) struct ImageSource {
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct PodStatus {
     pub(super) phase: String,
+    /// When the kubelet took it.
+    pub(super) start_time: String,
     pub(super) container_statuses: Vec<ContainerStatus>,
     pub(super) init_container_statuses: Vec<ContainerStatus>,
     pub(super) ephemeral_container_statuses: Vec<ContainerStatus>,

@@ -54,6 +54,16 @@ pub enum Problem {
         /// What the API server said.
         said: String,
     },
+    /// Pods have waited longer than events live, and nothing else tells what for.
+    WaitUnheard {
+        /// How many pods.
+        count: usize,
+    },
+    /// The same of pods beside those that are known to wait for an image.
+    OthersUnheard {
+        /// How many pods.
+        count: usize,
+    },
     /// The pods must never pull, and their nodes do not have the image.
     NeverPulled {
         /// How many pods.
@@ -387,5 +397,10 @@ pub enum Problem {
         /// What its words fit.
         #[serde(skip_serializing_if = "Option::is_none")]
         suspects: Option<String>,
+    },
+    /// More workloads wait for the image than were compared.
+    NotAllCompared {
+        /// How many pods the others have, each unlike those that were.
+        count: usize,
     },
 }

@@ -27,16 +27,16 @@ pub(super) struct Said {
     ended: Option<Timestamp>,
 }
 
-/// What events say, by the id of the pod and the image.
+/// What events say, by the id of the pod and the image. Of a pod without any nothing is there.
 #[derive(Debug, Default)]
 pub(super) struct Events(HashMap<String, HashMap<String, Said>>);
 
 impl Events {
     /// Takes an event of a pod.
     pub(super) fn take(&mut self, event: &KubeEvent) {
+        let of_pod = self.0.entry(event.involved_object.uid.clone()).or_default();
         let Some(image) = quoted(&event.message) else { return };
         let at = event.at();
-        let of_pod = self.0.entry(event.involved_object.uid.clone()).or_default();
         let said = of_pod.entry(image.to_owned()).or_default();
         match event.reason.as_str() {
             "Pulling" => said.began = said.began.max(at),
@@ -62,6 +62,11 @@ impl Events {
         let (image, said) = of_pod.iter().find(|(_, said)| said.is_of_sandbox)?;
         let (failed, _) = said.failed.as_ref()?;
         (!of_pod.values().any(|other| other.began > *failed)).then_some((image, said))
+    }
+
+    /// Returns whether there is any event of a pod.
+    pub(super) fn tell_of(&self, pod: &Pod) -> bool {
+        self.0.contains_key(&pod.metadata.uid)
     }
 
     pub(super) fn of(&self, pod: &Pod, image: &str) -> Option<&Said> {

@@ -25,6 +25,8 @@ const BEFORE: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
 /// What a container is said to wait for where the kubelet gives the words of an error as the reason: it
 /// cannot decode a pull secret (kubernetes 1.34, pkg/kubelet/images, `EnsureImageExists`).
 const UNTYPED: &str = "Failed";
+/// How long the API server keeps events, in seconds (kube-apiserver, `--event-ttl`).
+const EVENTS_LIVE: i64 = 60 * 60;
 /// The word for a pull that has begun and not ended.
 pub(super) const PULLING: &str = "Pulling";
 
@@ -63,6 +65,23 @@ pub(super) fn waits(pod: &Pod) -> bool {
                 REASONS.contains(&reason) || BEFORE.contains(&reason) || is_untyped(reason)
             })
         })
+}
+
+/// Returns whether nothing tells for what a pod waits: none of its containers has started, its status names
+/// no reason, and the events that named one are over, if there were any.
+pub(super) fn is_unheard(pod: &Pod, events: &Events, now: Timestamp) -> bool {
+    let status = &pod.status;
+    let mut all =
+        [&status.container_statuses, &status.init_container_statuses].into_iter().flatten();
+    let is_new = |status: &ContainerStatus| {
+        let state = &status.state;
+        state.running.is_none()
+            && state.terminated.is_none()
+            && state.waiting.as_ref().is_some_and(|it| BEFORE.contains(&it.reason.as_str()))
+    };
+    let taken = status.start_time.parse::<Timestamp>().ok();
+    let is_long = taken.is_some_and(|at| now.duration_since(at).as_secs() > EVENTS_LIVE);
+    is_long && all.all(is_new) && !events.tell_of(pod)
 }
 
 /// Returns the images of a pod that runs: what it would need on another node.
@@ -188,17 +207,33 @@ fn of_container<'a>(
         // The kubelet puts the failure of a volume's image into the status of each container that
         // mounts it (kubernetes, pkg/kubelet/kuberuntime, toKubeContainerImageVolumes).
         // The runtime's own words have the whole name of an image.
-        let named = quoted(&waiting.message).filter(|image| !is_same(image, &container.image));
-        let volume =
-            named.and_then(|named| of_volume.into_iter().find(|one| is_same(one.image, named)));
-        let mut symptom = volume.unwrap_or(of_container);
-        let said = events.of(pod, symptom.image);
-        if is_untyped {
-            symptom.reason = UNTYPED;
-        }
-        symptom.message = fuller(symptom.message, said);
-        symptom.retried_in = said.and_then(|said| said.retried_in(now));
-        return vec![symptom];
+        let chosen = match quoted(&waiting.message) {
+            Some(named) if is_same(named, &container.image) => vec![of_container],
+            Some(named) => {
+                let volume = of_volume.into_iter().find(|one| is_same(one.image, named));
+                vec![volume.unwrap_or(of_container)]
+            }
+            // Other runtimes name no image in their words. An event does; where there is none, it may be
+            // any of them.
+            None => {
+                let all: Vec<Symptom<'a>> = [of_container].into_iter().chain(of_volume).collect();
+                let failed = |one: &Symptom<'_>| {
+                    events.of(pod, one.image).is_some_and(|said| said.failed.is_some())
+                };
+                let any = all.iter().any(failed);
+                all.into_iter().filter(|one| !any || failed(one)).collect()
+            }
+        };
+        let told = chosen.into_iter().map(|symptom| {
+            let said = events.of(pod, symptom.image);
+            Symptom {
+                reason: if is_untyped { UNTYPED } else { symptom.reason },
+                message: fuller(symptom.message, said),
+                retried_in: said.and_then(|said| said.retried_in(now)),
+                ..symptom
+            }
+        });
+        return told.collect();
     }
     if !BEFORE.contains(&waiting.reason.as_str()) {
         return vec![];

@@ -11,6 +11,9 @@ use crate::kit::{
     sanitize_text,
 };
 
+/// After how many seconds at most a controller tries again to create a pod (kubernetes, `pkg/controller`:
+/// a thousand seconds for replica sets, ten minutes for Jobs), and a moment.
+const REPEATED_WITHIN: i64 = 20 * 60;
 /// The most workloads without a pod that are told.
 const MAX_NOT_CREATED: usize = 20;
 
@@ -91,6 +94,8 @@ struct Spec {
 struct Status {
     replicas: u64,
     active: Active,
+    succeeded: u64,
+    failed: u64,
     current_number_scheduled: u64,
     desired_number_scheduled: Option<u64>,
     conditions: Vec<Condition>,
@@ -133,7 +138,10 @@ async fn is_without_pods(
         Ok(counts) if refused.is_some_and(|at| counts.status.last_schedule_time > Some(at)) => {
             Some(false)
         }
-        Ok(counts) => Some(counts.lack_pods(kind)),
+        Ok(counts) if !counts.lack_pods(kind) => Some(false),
+        // Between two of its pods a Job has none, and a refusal that did not come again may be over.
+        Ok(counts) if counts.had_pods() || is_old(refused, cx.now()) => None,
+        Ok(_) => Some(true),
         Err(error) if error.status() == Some(404) => Some(false),
         Err(_) => None,
     }
@@ -148,6 +156,16 @@ impl Counts {
         let is_over = kind == WorkloadKind::Job && status.conditions.iter().any(ends);
         has == 0 && !wanted.contains(&Some(0)) && !is_suspended && !is_over
     }
+
+    /// Returns whether a Job had pods that are over: some may have been created since.
+    const fn had_pods(&self) -> bool {
+        self.status.succeeded + self.status.failed > 0
+    }
+}
+
+/// Returns whether a refusal would have been repeated by now, if it went on.
+fn is_old(refused: Option<Timestamp>, now: Timestamp) -> bool {
+    refused.is_some_and(|at| now.duration_since(at).as_secs() > REPEATED_WITHIN)
 }
 
 /// Returns whether a Job with this condition makes no more pods (batch/v1, `JobConditionType`).
@@ -180,6 +198,16 @@ mod tests {
         assert_eq!(kind("ReplicaSet", ""), Some(WorkloadKind::ReplicaSet));
         assert_eq!(kind("Job", "batch.volcano.sh/v1alpha1"), None);
         assert_eq!(kind("CloneSet", "apps.kruise.io/v1alpha1"), None);
+    }
+
+    #[test]
+    fn a_refusal_that_did_not_come_again_may_be_over() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let now = at("2026-11-29T01:00:00Z");
+        assert!(is_old(Some(at("2026-11-29T00:05:00Z")), now));
+        assert!(!is_old(Some(at("2026-11-29T00:45:00Z")), now) && !is_old(None, now));
+        let job = json!({ "status": { "succeeded": 7, "failed": 1 } });
+        assert!(serde_json::from_value::<Counts>(job).unwrap().had_pods());
     }
 
     #[test]

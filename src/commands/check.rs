@@ -118,6 +118,7 @@ pub(super) fn target(options: &CheckOptions, text: String, password: Option<Secr
         full: options.full,
         response_wait: None,
         flags: flags(options),
+        own_flags: flags(options),
         named_at: vec![],
         sign_in: SignIn {
             who: options.identity.clone(),

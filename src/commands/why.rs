@@ -1,7 +1,12 @@
 //! `check-acr why`: why do pods wait for their images? Those of a cluster, or what a message of the
 //! kubelet says, for which no network is used, so that nothing is proven.
 
-use std::{cell::RefCell, env, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    env,
+    rc::Rc,
+    time::Duration,
+};
 
 use checks::{
     Message,
@@ -30,8 +35,10 @@ use crate::{
         pods::{self, Chosen, Found, Limits},
     },
     present::message::MessagePage,
+    report::is_interruption,
     run::run as run_plans,
     show::{self, Outputs, Progress, message, reference},
+    wait::interrupted,
 };
 
 /// The most images that are checked.
@@ -157,13 +164,23 @@ pub(super) async fn look(
     });
     // The credentials are tried meanwhile, so that no host is waited for twice.
     let announce = async {
-        if let Some(waiting) = &found.waiting {
-            credentials::try_each(waiting, &chosen.targets, &mut chosen.pods, &world).await;
-        }
+        let trying = async {
+            if let Some(waiting) = &found.waiting {
+                credentials::try_each(waiting, &chosen.targets, &mut chosen.pods, &world).await;
+            }
+        };
+        let is_stopped = tokio::select! {
+            () = trying => false,
+            _ = interrupted() => true,
+        };
         found.announce(&chosen, &args.flags(), |event| (gate.tell)(event));
         gate.open();
+        is_stopped
     };
-    let (footprint, (), ()) = Box::pin(join3(nodes, here, announce)).await;
+    let (footprint, (), is_stopped) = Box::pin(join3(nodes, here, announce)).await;
+    if is_stopped && !gate.told_of_stop.get() {
+        pods::stopped(&chosen, |event| (gate.tell)(event));
+    }
     let group = found.waiting.as_ref().and_then(|waiting| waiting.node_group.clone());
     if let Some(told) = told.take() {
         let wait = args.options.timeout();
@@ -177,14 +194,19 @@ pub(super) async fn look(
 struct Gate<T> {
     tell: T,
     held: RefCell<Option<Vec<Event>>>,
+    /// Whether one of those who look said that the user ended the run.
+    told_of_stop: Cell<bool>,
 }
 
 impl<T: Fn(Event)> Gate<T> {
     const fn new(tell: T) -> Self {
-        Self { tell, held: RefCell::new(Some(vec![])) }
+        Self { tell, held: RefCell::new(Some(vec![])), told_of_stop: Cell::new(false) }
     }
 
     fn pass(&self, event: Event) {
+        if is_interruption(&event.kind) {
+            self.told_of_stop.set(true);
+        }
         if let Some(held) = self.held.borrow_mut().as_mut() {
             held.push(event);
             return;

@@ -27,8 +27,11 @@ pub(crate) async fn try_each(
 ) {
     let place = |attempt: &Attempt| pods.iter().position(|of| of.image == attempt.image);
     let open = waiting.attempts.iter().filter_map(|attempt| Some((place(attempt)?, attempt)));
-    let open: Vec<(usize, &Attempt)> =
-        open.filter(|(place, _)| targets[*place].asked.is_ok()).collect();
+    // A name of this machine is another one on a node, and what answers here would get the password.
+    let can_be_tried = |(place, _): &(usize, &Attempt)| {
+        targets[*place].asked.as_ref().is_ok_and(|asked| !asked.host.is_local())
+    };
+    let open: Vec<(usize, &Attempt)> = open.filter(can_be_tried).collect();
     let tries = open.iter().map(|(place, attempt)| {
         let answer = answer(&targets[*place], attempt, world.clone());
         async move { tokio::time::timeout(WAIT, answer).await.unwrap_or(RegistryAnswer::NotTried) }

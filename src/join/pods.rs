@@ -11,7 +11,7 @@ use std::{
 use checks::{
     kit::{
         Plan, Target, World,
-        engine::{Event, EventKind, Finding, Vantage},
+        engine::{Event, EventKind, Finding, RunProblem, Vantage},
         kube::{Api, ImagePods, KubeOptions, PodScope, WaitingPods, WaitingWorkload},
     },
     steps,
@@ -175,7 +175,7 @@ impl Found {
             let mut pods = pods.clone();
             // The nodes that look come first: what they see is about these pods.
             pods.workloads.sort_by_key(|it| !chosen.asked.contains_key(&it.node));
-            pods.workloads.truncate(MAX_WORKLOADS);
+            keep_some(&mut pods);
             // Plain data always serializes.
             let value = serde_json::to_value(&pods).unwrap_or_default();
             understood.insert("pods".into(), value);
@@ -227,6 +227,36 @@ fn is_worth_a_look(pods: &ImagePods) -> bool {
     pods.workloads.iter().any(can_tell)
 }
 
+/// Tells of each image that the user ended the run.
+pub(crate) fn stopped(chosen: &Chosen, tell: impl Fn(Event)) {
+    for target in &chosen.targets {
+        let (step, finding) = (steps::POD.name.to_owned(), RunProblem::Interrupted {}.into());
+        tell(of_cluster(&target.id(), EventKind::Found { step, finding }));
+    }
+}
+
+/// Keeps as many workloads as travel with a target: those that differ in what decides for them first.
+fn keep_some(pods: &mut ImagePods) {
+    if pods.workloads.len() <= MAX_WORKLOADS {
+        return;
+    }
+    let (mut first, mut like): (Vec<WaitingWorkload>, Vec<WaitingWorkload>) = (vec![], vec![]);
+    for it in std::mem::take(&mut pods.workloads) {
+        let is_known = first.iter().any(|known| known.is_like(&it));
+        if is_known { &mut like } else { &mut first }.push(it);
+    }
+    pods.more = first.iter().skip(MAX_WORKLOADS).map(|it| it.count).sum();
+    first.extend(like);
+    let others = first.split_off(MAX_WORKLOADS.min(first.len()));
+    pods.workloads = first;
+    for it in others {
+        let of_node = |known: &&mut WaitingWorkload| known.node == it.node && known.is_like(&it);
+        if let Some(known) = pods.workloads.iter_mut().find(of_node) {
+            known.alike += it.count;
+        }
+    }
+}
+
 fn described(id: &str, flags: &[String]) -> Map<String, Value> {
     let value = json!({ "asked": id, "platform": "linux", "flags": flags, "other_flags": flags });
     value.as_object().cloned().unwrap_or_default()
@@ -267,6 +297,7 @@ mod tests {
             full: false,
             response_wait: None,
             flags: vec![],
+            own_flags: vec![],
             named_at: vec![],
             sign_in: checks::kit::target::SignIn::default(),
             control_plane: checks::kit::target::ControlPlane::default(),

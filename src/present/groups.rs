@@ -17,6 +17,8 @@ use crate::verdict::Outcome;
 
 /// How many images, workloads and nodes of a group are kept.
 const MAX_KEPT: usize = 100;
+/// Findings of all that was looked at: other pods may wait, too.
+const HIDE_PODS: [&str; 2] = ["pod/events-not-read", "pod/others-unheard"];
 /// How many pods of a workload are named.
 const MAX_PODS: usize = 3;
 
@@ -31,6 +33,8 @@ pub struct GroupsPage {
     pub running: Option<Running>,
     /// The groups: causes first, those of most pods first.
     pub groups: Vec<Group>,
+    /// What hides pods from this page, each told once.
+    pub hidden: Vec<Told>,
 }
 
 /// The images of running pods.
@@ -115,7 +119,15 @@ pub(super) fn of(targets: &[TargetPage]) -> Option<GroupsPage> {
         images: images().count(),
         can: images().filter(|it| it.can == Outcome::Pull).count(),
     });
-    Some(GroupsPage { looked_at, waiting: waiting.unwrap_or_default(), running, groups })
+    let mut hidden: Vec<Told> = vec![];
+    for cause in targets.iter().flat_map(|target| &target.warnings) {
+        let is_known = hidden.iter().any(|known| known.code == cause.told.code);
+        if HIDE_PODS.contains(&cause.told.code.as_str()) && !is_known {
+            hidden.push(cause.told.clone());
+        }
+    }
+    let waiting = waiting.unwrap_or_default();
+    Some(GroupsPage { looked_at, waiting, running, groups, hidden })
 }
 
 /// Returns what says more of a cause, and whose it is: the finding of another image that explains this
@@ -147,12 +159,12 @@ fn better<'a>(
 
 /// Adds what is known of one image to the groups.
 fn add(open: &mut Vec<Open>, targets: &[TargetPage], target: &TargetPage, pods: &ImagePods) {
-    let mut settled: BTreeSet<&String> = BTreeSet::new();
+    let mut settled = Covered::default();
     for cause in &target.causes {
-        let nodes = nodes_of(target, cause, pods);
-        settled.extend(nodes.iter().copied());
+        let covered = covered(target, cause, pods);
+        settled.add(&covered, pods);
         let told = better(targets, target, cause);
-        take(open, (Severity::Error, cause, told), &nodes, (target, pods));
+        take(open, (Severity::Error, cause, told), &covered, (target, pods));
     }
     // Why nobody looked says more than that nobody did.
     let is_of_pods = |cause: &&CausePage| cause.step == steps::POD.name;
@@ -162,22 +174,63 @@ fn add(open: &mut Vec<Open>, targets: &[TargetPage], target: &TargetPage, pods: 
     let (of_pods, others): (Vec<&CausePage>, Vec<&CausePage>) =
         target.could_not_tell.iter().partition(is_late);
     for cause in others.into_iter().chain(of_pods) {
-        let mut nodes = nodes_of(target, cause, pods);
-        nodes.retain(|node| !settled.contains(node));
-        settled.extend(nodes.iter().copied());
-        if !nodes.is_empty() || pods.nodes.is_empty() {
+        let covered = covered(target, cause, pods).without(&settled);
+        settled.add(&covered, pods);
+        if !covered.nodes.is_empty() || pods.nodes.is_empty() {
             let told = (&cause.told, target);
-            take(open, (Severity::CouldNotTell, cause, told), &nodes, (target, pods));
+            take(open, (Severity::CouldNotTell, cause, told), &covered, (target, pods));
         }
     }
     // What only the cluster tells of pods is no reason to say that their cause is gone.
     for cause in target.warnings.iter().filter(|it| is_of_pods(it) && !is_late(it)) {
-        let nodes = nodes_of(target, cause, pods);
-        if !nodes.is_empty() {
+        let covered = covered(target, cause, pods);
+        if !covered.nodes.is_empty() {
             let told = (&cause.told, target);
-            take(open, (Severity::Warning, cause, told), &nodes, (target, pods));
+            take(open, (Severity::Warning, cause, told), &covered, (target, pods));
         }
     }
+}
+
+/// The pods that a finding is about: the nodes that they are on, and their workloads by their places.
+#[derive(Default)]
+struct Covered<'p> {
+    nodes: BTreeSet<&'p String>,
+    places: BTreeSet<usize>,
+}
+
+impl<'p> Covered<'p> {
+    /// Adds others; a node is among these when all of its workloads are.
+    fn add(&mut self, other: &Covered<'p>, pods: &ImagePods) {
+        self.places.extend(&other.places);
+        let places = &self.places;
+        let is_whole = |node: &&&String| {
+            let mut there = pods.workloads.iter().enumerate().filter(|(_, it)| it.node == ***node);
+            there.all(|(place, _)| places.contains(&place))
+        };
+        self.nodes.extend(other.nodes.iter().filter(is_whole));
+    }
+
+    fn without(mut self, other: &Covered<'p>) -> Self {
+        self.nodes.retain(|node| !other.nodes.contains(node));
+        self.places.retain(|place| !other.places.contains(place));
+        self
+    }
+}
+
+/// Returns which pods a finding is about.
+fn covered<'p>(target: &TargetPage, cause: &CausePage, pods: &'p ImagePods) -> Covered<'p> {
+    let all = || pods.workloads.iter().enumerate();
+    if let Some(places) = &cause.workloads {
+        let ours = all().filter(|(place, _)| places.contains(place));
+        let named: BTreeSet<&str> = ours.map(|(_, it)| it.node.as_str()).collect();
+        // Those of none of the workloads that are known may be on any node.
+        let is_its = |node: &&String| places.is_empty() || named.contains(node.as_str());
+        let nodes = pods.nodes.keys().filter(is_its).collect();
+        return Covered { nodes, places: places.clone() };
+    }
+    let nodes: BTreeSet<&String> = nodes_of(target, cause, pods).into_iter().collect();
+    let there = all().filter(|(_, it)| nodes.contains(&it.node));
+    Covered { places: there.map(|(place, _)| place).collect(), nodes }
 }
 
 /// Returns the nodes whose pods a finding is about: those that saw it; where no node saw it, those
@@ -201,7 +254,7 @@ fn nodes_of<'p>(target: &TargetPage, cause: &CausePage, pods: &'p ImagePods) -> 
 fn take(
     open: &mut Vec<Open>,
     (severity, cause, (told, owner)): (Severity, &CausePage, (&Told, &TargetPage)),
-    nodes: &[&String],
+    Covered { nodes, places }: &Covered<'_>,
     (target, pods): (&TargetPage, &ImagePods),
 ) {
     // What is said of pods alone is the same for each image.
@@ -236,11 +289,14 @@ fn take(
     }
     known.extend(nodes.iter().map(|node| (*node).clone()));
     group.nodes = known.len();
-    group.pods += nodes.iter().filter_map(|node| pods.nodes.get(*node)).sum::<usize>();
+    // Of a node with many workloads not all are listed.
+    let unlisted = nodes.iter().filter(|node| pods.workloads.iter().all(|it| it.node != ***node));
+    group.pods += unlisted.filter_map(|node| pods.nodes.get(*node)).sum::<usize>();
+    group.pods += if places.is_empty() { pods.more } else { pods.count_of(places) };
     if target.text("image").is_some() || !pods.image.is_empty() {
         push(&mut group.images, target.asked());
     }
-    let there = || pods.workloads.iter().filter(|it| nodes.contains(&&it.node));
+    let there = || places.iter().filter_map(|place| pods.workloads.get(*place));
     for line in credentials::of(target, pods, there()) {
         push(&mut group.credentials, line);
     }

@@ -10,7 +10,10 @@ pub(crate) mod message;
 pub(crate) mod reference;
 mod resolve;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub(crate) use credentials::CredentialLine;
 pub use groups::{Group, GroupsPage, Running};
@@ -109,6 +112,9 @@ pub struct CausePage {
     pub consequences: Vec<String>,
     /// What separates the nodes that saw it from those that can pull.
     pub separators: Vec<Separator>,
+    /// The workloads of pods that it is about, by their places; all that are on these nodes where it does
+    /// not say.
+    pub workloads: Option<BTreeSet<usize>>,
 }
 
 /// What is shown of one view.

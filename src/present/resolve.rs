@@ -180,6 +180,7 @@ impl Presenter<'_> {
             seen: cause.seen.iter().map(seen).collect(),
             consequences: cause.consequences.iter().map(|&name| name.to_owned()).collect(),
             separators: cause.separators.clone(),
+            workloads: cause.workloads.clone(),
         }
     }
 

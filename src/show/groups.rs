@@ -61,6 +61,10 @@ impl Page<'_> {
                 line.yellow().bold()
             }
         });
+        for told in &page.hidden {
+            let title = format!("{} [{}]", told.title, told.code);
+            self.paper.hang(&format!("{}", "!".yellow()), 2, &title, Into::into);
+        }
         for (place, group) in page.groups.iter().enumerate() {
             if !self.options.quiet {
                 self.paper.gap();

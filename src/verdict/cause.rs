@@ -1,6 +1,6 @@
 //! A finding that counts, with every view that saw it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use checks::{
     compared::Separator,
@@ -27,6 +27,9 @@ pub struct Cause<'a> {
     pub consequences: Vec<&'a str>,
     /// What separates the nodes that saw it from those that can pull.
     pub separators: Vec<Separator>,
+    /// The workloads of pods that it is about, by their places; all that are on these nodes where it does
+    /// not say.
+    pub workloads: Option<BTreeSet<usize>>,
 }
 
 impl Cause<'_> {

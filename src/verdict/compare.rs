@@ -89,7 +89,7 @@ fn add<'a>(
     causes: &mut Vec<Cause<'a>>,
     warnings: &mut Vec<Cause<'a>>,
 ) {
-    let Compared { finding, step, seen: places } = found;
+    let Compared { finding, step, seen: places, workloads } = found;
     let entry = messages.entries.get(&finding.code);
     let explained = entry.map(|entry| entry.explains).unwrap_or_default();
     let severity = finding.severity;
@@ -98,7 +98,8 @@ fn add<'a>(
         places.iter().filter_map(|place| Some(&report.views.get(*place)?.vantage)).collect();
     let seen =
         vantages.iter().map(|vantage| Sighting { vantage, finding: Cow::Owned(finding.clone()) });
-    let mut cause = Cause { step, seen: seen.collect(), consequences: vec![], separators };
+    let (seen, consequences) = (seen.collect(), vec![]);
+    let mut cause = Cause { step, seen, consequences, separators, workloads };
     let follows = |other: &Cause<'a>| {
         explained.contains(&other.code())
             && other.seen.iter().all(|seen| vantages.contains(&seen.vantage))

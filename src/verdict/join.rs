@@ -214,7 +214,13 @@ fn join<'a>(report: &'a Report, views: &[ViewVerdict<'a>], list: List) -> Vec<Ca
                 places.insert(key, joined.len());
                 let consequences = reason.consequences.clone();
                 let (step, seen) = (reason.step, vec![sighting]);
-                joined.push(Cause { step, seen, consequences, separators: vec![] });
+                joined.push(Cause {
+                    step,
+                    seen,
+                    consequences,
+                    separators: vec![],
+                    workloads: None,
+                });
             }
         }
     }

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use checks::{
     compared::Compared,
     kit::{
-        engine::{Severity, Vantage},
+        engine::{Finding, Severity, Vantage},
         kube::ImagePods,
         messages::Messages,
     },
-    steps, waiting,
+    steps,
+    waiting::{self, Instead},
 };
 
 use super::{
@@ -51,47 +52,85 @@ pub(super) fn not_of_pods<'a>(
     could_not_tell: &mut Vec<Cause<'a>>,
     pods: &ImagePods,
 ) {
-    let (mut certain, mut open): (Vec<Cause<'a>>, Vec<Cause<'a>>) = (vec![], vec![]);
+    let mut sorted = Sorted::default();
     let known = std::mem::take(causes).into_iter().map(|cause| (true, cause));
     let known = known.chain(std::mem::take(could_not_tell).into_iter().map(|one| (false, one)));
     for (is_certain, cause) in known.collect::<Vec<_>>() {
         let nodes: Vec<&str> = cause.seen.iter().filter_map(|seen| seen.vantage.node()).collect();
-        let of_pods = waiting::instead(pods, (cause.step, &cause.seen[0].finding), &nodes);
-        let of_pods = of_pods.filter(|it| is_certain || waiting::takes_over(it));
-        let Some(finding) = of_pods else {
-            if is_certain {
-                certain.push(cause);
-            } else {
-                open.push(cause);
-            }
+        let parts = waiting::instead(pods, (cause.step, &cause.seen[0].finding), &nodes);
+        if parts.is_empty() {
+            sorted.keep(is_certain, cause);
             continue;
-        };
+        }
+        let is_whole = parts.len() == 1;
+        for Instead { finding, workloads } in parts {
+            let workloads = Some(workloads.into_iter().collect()).filter(|_| !is_whole);
+            let of_these = Cause { workloads, ..cause.clone() };
+            match finding.filter(|it| is_certain || waiting::takes_over(it)) {
+                Some(finding) => sorted.replace(of_these, finding),
+                None => sorted.keep(is_certain, of_these),
+            }
+        }
+    }
+    (*causes, *could_not_tell) = (sorted.certain, sorted.open);
+}
+
+/// The causes, and what is open.
+#[derive(Default)]
+struct Sorted<'a> {
+    certain: Vec<Cause<'a>>,
+    open: Vec<Cause<'a>>,
+}
+
+impl<'a> Sorted<'a> {
+    fn keep(&mut self, is_certain: bool, cause: Cause<'a>) {
+        let list = if is_certain { &mut self.certain } else { &mut self.open };
+        // Of the parts of one cause those that keep it stay one.
+        match list.iter_mut().find(|known| known.code() == cause.code() && known.step == cause.step)
+        {
+            Some(known) if known.workloads.is_some() && cause.workloads.is_some() => {
+                known
+                    .workloads
+                    .get_or_insert_default()
+                    .extend(cause.workloads.into_iter().flatten());
+            }
+            _ => list.push(cause),
+        }
+    }
+
+    /// Puts what is found of the pods into the place of what their nodes saw.
+    fn replace(&mut self, cause: Cause<'a>, finding: Finding) {
         let is_wrong = finding.severity == Severity::Error;
+        let takes_over = waiting::takes_over(&finding);
         let code = match &cause.seen[0].finding {
             Cow::Borrowed(finding) => Some(finding.code.as_str()),
             Cow::Owned(_) => None,
         };
         let mut consequences = cause.consequences.clone();
-        let takes_over = waiting::takes_over(&finding);
         consequences.splice(0..0, code.filter(|_| takes_over));
-        let into = if is_wrong { &mut certain } else { &mut open };
+        let into = if is_wrong { &mut self.certain } else { &mut self.open };
         match into.iter_mut().find(|known| known.code() == finding.code) {
-            Some(known) => known.consequences.extend(consequences),
+            Some(known) => {
+                known.consequences.extend(consequences);
+                match (&mut known.workloads, &cause.workloads) {
+                    (Some(known), Some(more)) => known.extend(more),
+                    (known, _) => *known = None,
+                }
+            }
             None => {
                 let sighting = |seen: &Sighting<'a>| Sighting {
                     vantage: seen.vantage,
                     finding: Cow::Owned(finding.clone()),
                 };
                 let (step, seen) = (steps::POD.name, cause.seen.iter().map(sighting).collect());
-                into.push(Cause { step, seen, consequences, separators: vec![] });
+                let workloads = cause.workloads.clone();
+                into.push(Cause { step, seen, consequences, separators: vec![], workloads });
             }
         }
         if !takes_over {
-            open.push(cause);
+            self.open.push(cause);
         }
     }
-    *causes = certain;
-    *could_not_tell = open;
 }
 
 /// Reads the pods of a report.
@@ -106,7 +145,7 @@ pub(super) fn of_pods<'a>(report: &'a Report, views: &[ViewVerdict<'a>]) -> OfPo
         .zip(views)
         .map(|(view, verdict)| Read { view, can: verdict.can })
         .collect();
-    for Compared { finding, step, seen } in waiting::read(&pods, &looks) {
+    for Compared { finding, step, seen, workloads } in waiting::read(&pods, &looks) {
         let vantages = seen.iter().filter_map(|place| Some(&report.views.get(*place)?.vantage));
         let severity = finding.severity;
         let seen: Vec<Sighting<'a>> = vantages
@@ -115,7 +154,7 @@ pub(super) fn of_pods<'a>(report: &'a Report, views: &[ViewVerdict<'a>]) -> OfPo
         if seen.is_empty() {
             continue;
         }
-        let cause = Cause { step, seen, consequences: vec![], separators: vec![] };
+        let cause = Cause { step, seen, consequences: vec![], separators: vec![], workloads };
         match severity {
             Severity::Error => {
                 added.can = Some(Outcome::No);

@@ -82,6 +82,7 @@ pub async fn run<T: std::fmt::Debug + 'static>(
         sign_in: SignIn::default(),
         control_plane: ControlPlane::default(),
         flags: vec![],
+        own_flags: vec![],
         named_at: vec![],
     };
     let shown = format!("{world:?}");

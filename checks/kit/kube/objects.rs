@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value;
 
 /// A list of objects.
@@ -209,6 +209,8 @@ pub struct ContainerStatus {
 pub struct ContainerState {
     /// It waits to start.
     pub waiting: Option<Waiting>,
+    /// It runs.
+    pub running: Option<IgnoredAny>,
     /// It has ended.
     pub terminated: Option<Terminated>,
 }

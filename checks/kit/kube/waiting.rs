@@ -1,7 +1,7 @@
 //! The pods that wait for an image, as the cluster tells: what the step that finds them hands on, and
 //! what travels with a target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, IntoEnumIterator, IntoStaticStr, VariantNames};
@@ -142,6 +142,9 @@ pub struct ImagePods {
     pub workloads: Vec<WaitingWorkload>,
     /// The credentials that they present.
     pub credentials: Vec<PodCredentials>,
+    /// How many pods are of workloads that are not among these, and unlike each of them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub more: usize,
     /// What the registry answers to an anonymous client, where that was tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymous: Option<RegistryAnswer>,
@@ -158,13 +161,42 @@ impl ImagePods {
         self.credentials.iter().find(|set| set.is_of(&it.namespace, &it.account, &it.secrets))
     }
 
-    /// Returns whether the kubelet pulls for none of the pods: it lacks an image that they may use, and
-    /// their policy is Never.
+    /// Returns whether the kubelet pulls for none of the pods.
     pub fn are_never_pulled(&self) -> bool {
-        let is_one =
-            |it: &WaitingWorkload| it.reason == "ErrImageNeverPull" && it.policy == "Never";
-        !self.workloads.is_empty() && self.workloads.iter().all(is_one)
+        !self.workloads.is_empty() && self.workloads.iter().all(WaitingWorkload::is_never_pulled)
     }
+
+    /// Returns the pods of these workloads alone.
+    #[must_use]
+    pub fn only(&self, places: &BTreeSet<usize>) -> Self {
+        if places.len() == self.workloads.len() {
+            return self.clone();
+        }
+        let mut nodes = BTreeMap::<String, usize>::new();
+        let workloads: Vec<WaitingWorkload> =
+            places.iter().filter_map(|place| self.workloads.get(*place)).cloned().collect();
+        for it in &workloads {
+            *nodes.entry(it.node.clone()).or_default() += it.count + it.alike;
+        }
+        Self { count: self.count_of(places), nodes, workloads, ..self.clone() }
+    }
+
+    /// Counts the pods of these workloads. A pod that waits in two containers is in two of them, and
+    /// counts once where all of its node are among these.
+    pub fn count_of(&self, places: &BTreeSet<usize>) -> usize {
+        let of_node = |(node, all): (&String, &usize)| {
+            let there = self.workloads.iter().enumerate().filter(|(_, it)| it.node == *node);
+            let (ours, others): (Vec<_>, Vec<_>) = there.partition(|(at, _)| places.contains(at));
+            let ours: usize = ours.into_iter().map(|(_, it)| it.count + it.alike).sum();
+            if others.is_empty() && ours > 0 && self.more == 0 { *all } else { ours.min(*all) }
+        };
+        self.nodes.iter().map(of_node).sum()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference on")]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The pods of a workload that wait for an image in the same container, on the same node.
@@ -195,6 +227,9 @@ pub struct WaitingWorkload {
     pub held_by: Option<String>,
     /// How many pods.
     pub count: usize,
+    /// How many pods of workloads that do not travel along are like these, on the same node.
+    #[serde(skip_serializing_if = "is_none")]
+    pub alike: usize,
     /// The names of the first of them.
     pub pods: Vec<String>,
     /// The node.
@@ -212,6 +247,20 @@ pub struct WaitingWorkload {
 }
 
 impl WaitingWorkload {
+    /// Returns whether the kubelet never pulls for it: it lacks an image that the pods may use, and their
+    /// policy is Never.
+    pub fn is_never_pulled(&self) -> bool {
+        self.reason == "ErrImageNeverPull" && self.policy == "Never"
+    }
+
+    /// Returns whether what decides for this one decides for the other, too, whatever their nodes are.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let Self { namespace, place, reason, policy, account, secrets, .. } = self;
+        (namespace, reason, policy, account)
+            == (&other.namespace, &other.reason, &other.policy, &other.account)
+            && (*place, secrets) == (other.place, &other.secrets)
+    }
+
     /// Returns its name where a patch of its template lets its pods present one more secret and changes
     /// nothing else, and where its manifest has to be edited for that.
     ///

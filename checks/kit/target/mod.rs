@@ -49,6 +49,8 @@ pub struct Target {
     pub control_plane: ControlPlane,
     /// The arguments that repeat this run for another target.
     pub flags: Vec<String>,
+    /// Those of them that a check from here takes, too: who looks from nodes names the cluster besides.
+    pub own_flags: Vec<String>,
     /// Where manifests name it: files and lines.
     pub named_at: Vec<String>,
 }
@@ -274,6 +276,7 @@ impl Target {
         }
         map.insert("flags".into(), json!(self.flags));
         map.insert("other_flags".into(), json!(without_sign_in(&self.flags)));
+        map.insert("here_flags".into(), json!(without_sign_in(&self.own_flags)));
         map
     }
 }

@@ -158,6 +158,16 @@ mod tests {
                 "tls-reset",
             ),
             (
+                "contoso.azurecr.io/b:v1",
+                &status("contoso.azurecr.io", "503 Service Unavailable: denied: pull QPS exceeded"),
+                "registry-outage",
+            ),
+            (
+                "contoso.azurecr.io/b:v1",
+                &status("contoso.azurecr.io", "500 Internal Server Error: no space left on device"),
+                "registry-outage",
+            ),
+            (
                 "10.1.0.9:5000/b:v1",
                 "failed to do request: Head \"https://10.1.0.9:5000/v2/\": dial tcp 10.1.0.9:5000: connect: no route to host",
                 "dns-stale-private-ip",

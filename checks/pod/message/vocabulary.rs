@@ -2,7 +2,7 @@
 //! service, CRI-O, docker, the kubelet.
 
 use super::{
-    fault::{Cited, Fault},
+    fault::{Cited, Fault, Writer},
     words::{Parts, Phase, UNPACKING},
 };
 
@@ -238,7 +238,7 @@ const WORDS: &[(&[&str], Fault)] = &[
 ];
 
 /// What stands around a status of HTTP.
-const STATUS: &[&str] = &["unexpected status", "status code", "http status", "response"];
+const STATUS: &[&str] = &["unexpected status", "status code", "http status", "response body"];
 /// What it says that it was about when a token was asked for.
 const TOKEN: &[&str] = &["failed to fetch oauth token", "failed to fetch anonymous token"];
 
@@ -266,7 +266,13 @@ fn decisive(lower: &str) -> Option<(Fault, &'static str)> {
     if lower.contains("dial tcp: lookup ") && !lower.contains("no such host") {
         return Some((Fault::CannotLookUp, "dial tcp: lookup "));
     }
-    WORDS.iter().find_map(|(words, fault)| Some((*fault, found(lower, words)?)))
+    // What follows a status are words of whoever answered: they tell nothing of the node.
+    let own = STATUS.iter().filter_map(|words| lower.find(words)).min();
+    let own = own.map_or(lower, |end| &lower[..end]);
+    WORDS.iter().find_map(|(words, fault)| {
+        let by_others = matches!(fault.writer(), Writer::TheRegistry | Writer::TheStorage);
+        Some((*fault, found(if by_others { lower } else { own }, words)?))
+    })
 }
 
 /// Returns what a status says for which there are no words.

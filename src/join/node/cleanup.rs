@@ -92,6 +92,7 @@ fn cluster() -> Target {
         full: false,
         response_wait: None,
         flags: vec![],
+        own_flags: vec![],
         named_at: vec![],
         sign_in: SignIn::default(),
         control_plane: ControlPlane::default(),

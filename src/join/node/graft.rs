@@ -64,7 +64,7 @@ impl Grafter {
                 // The node knows its own processor.
                 understood.remove("assumed_platform");
                 // A command that repeats the run is one for here, not for the node.
-                for name in ["flags", "other_flags"] {
+                for name in ["flags", "other_flags", "here_flags"] {
                     match ours.get(name) {
                         Some(value) => drop(understood.insert(name.to_owned(), value.clone())),
                         None => drop(understood.remove(name)),

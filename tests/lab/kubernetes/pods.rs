@@ -70,6 +70,9 @@ pub struct Workload {
     /// Its namespace.
     #[serde(default = "shop")]
     pub namespace: String,
+    /// What made it: `CronJob/nightly`.
+    #[serde(default)]
+    pub owner: String,
     /// How many pods it wants.
     #[serde(default = "one")]
     pub replicas: usize,
@@ -134,7 +137,10 @@ pub(super) fn fill(
             (!workload.selector.is_empty()).then(|| json!({ "matchLabels": workload.selector }));
         let mut object = json!({
             "kind": kind,
-            "metadata": { "name": name, "namespace": workload.namespace, "uid": uid(of) },
+            "metadata": {
+                "name": name, "namespace": workload.namespace, "uid": uid(of),
+                "ownerReferences": owners(&workload.owner),
+            },
             "spec": { "replicas": workload.replicas, "selector": selector },
             "status": { "replicas": workload.has },
         });
@@ -192,7 +198,7 @@ fn object(name: &str, namespace: &str, pod: &KubernetesPod) -> Value {
         spec[key] = serde_json::to_value(value).unwrap_or_default();
     }
     let phase = if pod.waits.is_some() { "Pending" } else { "Running" };
-    let mut statuses = json!({ "phase": phase });
+    let mut statuses = json!({ "phase": phase, "startTime": "2026-11-01T00:00:00Z" });
     for (field, own) in [
         status(Place::Container, "containerStatuses"),
         status(Place::ImageVolume, "containerStatuses"),
@@ -204,12 +210,6 @@ fn object(name: &str, namespace: &str, pod: &KubernetesPod) -> Value {
     {
         statuses[field] = own;
     }
-    let owner = pod.owner.split_once('/').map(|(kind, name)| {
-        json!([{
-            "apiVersion": "apps/v1", "kind": kind, "name": name, "controller": true,
-            "uid": uid(&format!("{}s/{name}", kind.to_lowercase())),
-        }])
-    });
     let mut labels = pod.labels.clone();
     if let Some((_, hash)) =
         pod.owner.strip_prefix("ReplicaSet/").and_then(|it| it.rsplit_once('-'))
@@ -220,11 +220,20 @@ fn object(name: &str, namespace: &str, pod: &KubernetesPod) -> Value {
         "kind": "Pod", "apiVersion": "v1",
         "metadata": {
             "name": name, "namespace": namespace, "uid": uid(&format!("pods/{namespace}/{name}")),
-            "labels": labels, "ownerReferences": owner.unwrap_or_else(|| json!([])),
+            "labels": labels, "ownerReferences": owners(&pod.owner),
             "creationTimestamp": "2026-11-01T00:00:00Z",
         },
         "spec": spec, "status": statuses,
     })
+}
+
+/// Returns the references to what made an object: `CronJob/nightly`.
+fn owners(owner: &str) -> Value {
+    let Some((kind, name)) = owner.split_once('/') else { return json!([]) };
+    json!([{
+        "apiVersion": "apps/v1", "kind": kind, "name": name, "controller": true,
+        "uid": uid(&format!("{}s/{name}", kind.to_lowercase())),
+    }])
 }
 
 fn events(object: &Value, pod: &KubernetesPod) -> Vec<Value> {
