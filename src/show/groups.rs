@@ -63,7 +63,7 @@ impl Page<'_> {
         });
         for told in &page.hidden {
             let title = format!("{} [{}]", told.title, told.code);
-            self.paper.hang(&format!("{}", "!".yellow()), 2, &title, Into::into);
+            self.paper.hang(&format!("{}", "!".yellow()), 2, &title, |line| line.normal());
         }
         for (place, group) in page.groups.iter().enumerate() {
             if !self.options.quiet {
