@@ -131,6 +131,7 @@ phrases! {
     Deleted "deleted" "deleted {job}" "삭제함: {job}"
     WouldDelete "would-delete" "would delete {job}" "삭제 예정: {job}"
     NothingLeft "nothing-left" "nothing of check-acr is there" "check-acr가 남긴 것이 없음"
+    CleanupTooLong "cleanup-too-long" "the cluster did not answer for all Jobs within five minutes; run it again" "클러스터가 5분 안에 모든 Job에 응답하지 않았습니다. 다시 실행합니다."
     JobsNotListed "jobs-not-listed" "the Jobs could not be listed: {said}" "Job 목록을 가져오지 못함: {said}"
     JobGoesOn "job-goes-on" "{job} is of a run that goes on, or goes by itself" "아직 실행 중이거나 곧 저절로 삭제되는 Job: {job}"
     ClusterNotAsked "cluster-not-asked" "the cluster was not asked" "클러스터에 요청하지 않음"

@@ -1,10 +1,14 @@
-//! A pipe without a writer or a reader never delays a run beyond its timeout.
-#![cfg(unix)]
+//! A pipe without a writer or a reader never delays a run beyond its timeout, and a signal ends it.
+#![cfg(all(unix, feature = "lab"))]
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
 
 mod program;
 
-use std::process::{Command, Stdio};
+use std::{
+    io::{BufRead, BufReader},
+    os::unix::process::ExitStatusExt,
+    process::{Command, Stdio},
+};
 
 use program::{program, run};
 
@@ -58,4 +62,28 @@ fn a_password_that_does_not_come() {
     let said = program::Said::of(child.wait_with_output().unwrap());
     drop(held);
     gives_up(&said, "--password-stdin");
+}
+
+#[test]
+fn a_signal_ends_it_with_what_is_known() {
+    // A terminal that is closed sends the last.
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let asked = program(&["lab", "registry-mute", "-o", "events"]);
+        // Below `nohup` every program ignores the last, ours as well.
+        let mut heard = Command::new("env");
+        heard.arg("--default-signal=HUP").arg(asked.get_program()).args(asked.get_args());
+        let mut child = heard.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let started =
+            |line: &String| line.contains("\"started\"") && line.contains("\"challenge\"");
+        assert!(lines.by_ref().map(Result::unwrap).any(|line| started(&line)));
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        let rest: Vec<_> = lines.map(Result::unwrap).collect();
+        // A shell ends its loop only when a program ended by Ctrl-C itself.
+        let ended = child.wait().unwrap();
+        let by = if signal == "-INT" { (None, Some(2)) } else { (Some(130), None) };
+        assert_eq!((ended.code(), ended.signal()), by, "{signal}");
+        assert!(rest.iter().any(|line| line.contains("run/interrupted")), "{signal}: {rest:?}");
+    }
 }

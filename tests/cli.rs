@@ -7,8 +7,6 @@ mod program;
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
-    os::unix::process::ExitStatusExt,
-    process::{Command, Stdio},
 };
 
 use program::{codes, executable, file, program, run, run_with};
@@ -20,30 +18,6 @@ fn every_exit_code() {
     assert_eq!(run(&["lab", "clock-half-an-hour", "--fail-on", "warning"]).code, Some(1));
     assert_eq!(run(&["--no-such-flag"]).code, Some(2));
     assert_eq!(run(&["lab", "pod-without-credentials"]).code, Some(3));
-}
-
-#[test]
-fn a_signal_ends_it_with_what_is_known() {
-    // A terminal that is closed sends the last.
-    for signal in ["-INT", "-TERM", "-HUP"] {
-        let asked = program(&["lab", "registry-mute", "-o", "events"]);
-        // Below `nohup` every program ignores the last, ours as well.
-        let mut heard = Command::new("env");
-        heard.arg("--default-signal=HUP").arg(asked.get_program()).args(asked.get_args());
-        let mut child = heard.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let started =
-            |line: &String| line.contains("\"started\"") && line.contains("\"challenge\"");
-        assert!(lines.by_ref().map(Result::unwrap).any(|line| started(&line)));
-        let id = child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-        let rest: Vec<_> = lines.map(Result::unwrap).collect();
-        // A shell ends its loop only when a program ended by Ctrl-C itself.
-        let ended = child.wait().unwrap();
-        let by = if signal == "-INT" { (None, Some(2)) } else { (Some(130), None) };
-        assert_eq!((ended.code(), ended.signal()), by, "{signal}");
-        assert!(rest.iter().any(|line| line.contains("run/interrupted")), "{signal}: {rest:?}");
-    }
 }
 
 #[test]

@@ -16,14 +16,12 @@ use super::{
 use crate::kit::{
     Cx,
     engine::Finding,
-    kube::{Api, KubeError, Refusal, WorkloadKind},
+    kube::{AT_ONCE, Api, KubeError, Refusal, WorkloadKind},
     sanitize_text,
 };
 
 /// The most pods that admission is asked about.
 const MAX_TRIED: usize = 100;
-/// How many are tried at once.
-const AT_ONCE: usize = 8;
 
 /// What admission said to workloads and pods like those of manifests.
 #[derive(Debug, Default, Serialize)]

@@ -88,11 +88,6 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
             return Err(NoFact::could_not_tell(Problem::WaitUnknown { count, said }));
         }
         cx.add_finding(Problem::EventsNotRead { said });
-    } else if unheard > 0 {
-        if failing == 0 {
-            return Err(NoFact::could_not_tell(Problem::WaitUnheard { count: unheard }));
-        }
-        cx.add_finding(Problem::OthersUnheard { count: unheard });
     }
     let is_ours =
         |event: &KubeEvent| lists.iter().any(|list| list.made(&event.involved_object.name));
@@ -100,6 +95,12 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     let not_created = still_refused(cx, api, refused).await;
     if count == 0 && not_created.is_empty() {
         return Err(nothing_there(api, scope));
+    }
+    if unheard > 0 && failing == 0 && not_created.is_empty() {
+        return Err(NoFact::could_not_tell(Problem::WaitUnheard { count: unheard }));
+    }
+    if unheard > 0 {
+        cx.add_finding(Problem::OthersUnheard { count: unheard });
     }
     let mut images = folded.images();
     let node_group = on_node::examine(cx, api, &mut images).await;

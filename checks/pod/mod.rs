@@ -27,5 +27,5 @@ pub use fold::images_of;
 pub use manifests::{NamedImage, PodTemplate, named_images, pod_templates};
 pub use message::{Cited, Message, Phase, Presented, Writer};
 pub use pace::{Measured, spelled};
-pub use parts::{Refused, Tried};
+pub use parts::{NotTried, Refused, Tried};
 pub use problem::Problem;

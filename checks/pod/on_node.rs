@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use crate::kit::{
     Cloud, Cx, RegistryOrImage,
-    kube::{Api, GetParams, ImagePods, KubeRequest, Node, WaitingWorkload},
+    kube::{AT_ONCE, Api, ImagePods, Node, WaitingWorkload},
     sanitize_text,
     target::image_of_pod,
 };
@@ -99,13 +100,19 @@ struct OnNode {
 /// Notes of each workload whether its node has the image, and returns the resource group of the nodes.
 /// What may not be read is not known.
 pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Option<String> {
-    let mut nodes: BTreeMap<String, Option<OnNode>> = BTreeMap::new();
+    let mut names: Vec<String> = vec![];
+    for it in images.iter().flat_map(|of_image| &of_image.workloads) {
+        if names.len() < MAX_NODES && !names.contains(&it.node) {
+            names.push(it.node.clone());
+        }
+    }
+    let reading = stream::iter(names).map(async |name| (node(cx, api, &name).await, name));
+    let nodes: Vec<(Option<OnNode>, String)> = reading.buffered(AT_ONCE).collect().await;
+    let nodes: BTreeMap<String, Option<OnNode>> =
+        nodes.into_iter().map(|(node, name)| (name, node)).collect();
     for of_image in images {
         let Some(wanted) = normal(&of_image.image) else { continue };
         for it in &mut of_image.workloads {
-            if !nodes.contains_key(&it.node) && nodes.len() < MAX_NODES {
-                nodes.insert(it.node.clone(), node(cx, api, &it.node).await);
-            }
             let Some(Some(node)) = nodes.get(&it.node) else { continue };
             it.held_by = node.images.contains(&wanted).then(|| node.version.clone());
         }
@@ -120,8 +127,7 @@ pub(super) async fn group(cx: &Cx, api: &Api, images: &[ImagePods]) -> Option<St
 }
 
 async fn node(cx: &Cx, api: &Api, name: &str) -> Option<OnNode> {
-    let request = KubeRequest::new("/api/v1/nodes").get(name, &GetParams::default()).ok()?;
-    let node = api.kube.ask::<Node>(cx, request).await.ok()?;
+    let node = api.kube.named::<Node>(cx, "/api/v1/nodes", name).await.ok()?;
     let names = node.status.images.iter().flat_map(|image| &image.names).take(MAX_NAMES);
     Some(OnNode {
         version: sanitize_text(&node.status.node_info.kubelet_version),

@@ -20,6 +20,22 @@ pub struct OwnSecret {
     pub by_hand: Option<String>,
 }
 
+/// Pull secrets of pods that were not tried.
+#[derive(Serialize)]
+pub struct NotTried {
+    /// One of their workloads.
+    pub workload: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The first of its secrets.
+    pub secret: String,
+    /// All of them.
+    pub secrets: String,
+    /// Why they were not read, where the API server says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
 /// A workload whose pod the API server refused.
 #[derive(Serialize)]
 pub struct Refused {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{
     on_node::HeldImage,
     pace::Pace,
-    parts::{OwnSecret, Refused, Tried},
+    parts::{NotTried, OwnSecret, Refused, Tried},
 };
 
 /// What pods that wait for an image show, and why it cannot be seen.
@@ -361,19 +361,7 @@ pub enum Problem {
         said: Option<String>,
     },
     /// The pods present pull secrets of their own, which the node did not.
-    SecretsNotTried {
-        /// One of their workloads.
-        workload: String,
-        /// Its namespace.
-        namespace: String,
-        /// The first of its secrets.
-        secret: String,
-        /// All of them.
-        secrets: String,
-        /// Why they were not read, where the API server says it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        said: Option<String>,
-    },
+    SecretsNotTried(NotTried),
     /// No node was looked from on which pods with this image run.
     RunningNotLooked {
         /// How many pods.

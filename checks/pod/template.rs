@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use futures::{StreamExt, stream};
 use serde::Deserialize;
 
 use super::objects::{Container, Meta, Pod, PodSpec};
 use crate::kit::{
     Cx,
-    kube::{Api, GetParams, ImagePlace, KubeRequest, Reference, WorkloadKind},
+    kube::{AT_ONCE, Api, ImagePlace, Reference, WorkloadKind},
     sanitize_text,
 };
 
@@ -41,23 +42,21 @@ pub(super) struct Templates(HashMap<String, PodSpec>);
 impl Templates {
     /// Reads the templates of those that made these pods, as far as they may be read.
     pub(super) async fn read(cx: &Cx, api: &Api, pods: &[Pod]) -> Self {
-        let (mut templates, mut asked) = (Self::default(), vec![]);
+        let mut makers: Vec<(&Reference, String)> = vec![];
         for pod in pods {
             let Some((owner, kind)) = maker(pod) else { continue };
-            if asked.len() >= MAX_READ || asked.contains(&owner.uid.as_str()) {
-                continue;
-            }
-            asked.push(owner.uid.as_str());
-            let path = kind.path(&pod.metadata.namespace);
-            let request = KubeRequest::new(&path).get(&owner.name, &GetParams::default());
-            let Ok(request) = request else { continue };
-            let Ok(read) = api.kube.ask::<Maker>(cx, request).await else { continue };
-            // A maker of the same name that came later has not made this pod.
-            if read.metadata.uid == owner.uid {
-                templates.0.insert(read.metadata.uid, read.spec.template.spec);
+            if makers.len() < MAX_READ && makers.iter().all(|(known, _)| known.uid != owner.uid) {
+                makers.push((owner, kind.path(&pod.metadata.namespace)));
             }
         }
-        templates
+        let reading = stream::iter(makers).map(async |(owner, path)| {
+            let read = api.kube.named::<Maker>(cx, &path, &owner.name).await.ok();
+            // A maker of the same name that came later has not made this pod.
+            read.filter(|read| read.metadata.uid == owner.uid)
+        });
+        let read: Vec<Option<Maker>> = reading.buffered(AT_ONCE).collect().await;
+        let read = read.into_iter().flatten();
+        Self(read.map(|it| (it.metadata.uid, it.spec.template.spec)).collect())
     }
 
     /// Returns the image that the template names for a container or volume, where the pod has another.

@@ -125,7 +125,7 @@ fn not_looked(
         count: nodes.iter().filter_map(|node| pods.nodes.get(*node)).sum(),
         nodes: named(nodes),
         node: (*node).to_owned(),
-        said: first.and_then(words).map(str::to_owned),
+        said: first.and_then(WaitingWorkload::words).map(str::to_owned),
         suspects,
     };
     Some(Compared::of_pod(problem, of_cluster.to_vec()))
@@ -210,13 +210,9 @@ fn signature(pods: &ImagePods) -> Option<Finding> {
         nodes: named(&pods.nodes.keys().map(String::as_str).collect::<Vec<_>>()),
         node: first.node.clone(),
         count: pods.count,
-        said: words(first).map(str::to_owned),
+        said: first.words().map(str::to_owned),
     };
     Some(problem.into())
-}
-
-fn words(of: &WaitingWorkload) -> Option<&str> {
-    Some(of.said.as_str()).filter(|said| !said.is_empty())
 }
 
 /// Returns what is found of a workload without a pod.

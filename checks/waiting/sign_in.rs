@@ -9,7 +9,7 @@ use crate::{
         kube::{ImagePods, WaitingWorkload},
     },
     pod::{
-        Problem,
+        NotTried, Problem,
         own::{Behind, Standing},
     },
     steps,
@@ -76,13 +76,13 @@ fn accepted(it: &WaitingWorkload, secret: String) -> Problem {
 
 /// Returns that the pull secrets of pods were not tried.
 pub(super) fn not_tried(it: &WaitingWorkload, said: Option<String>) -> Problem {
-    Problem::SecretsNotTried {
+    Problem::SecretsNotTried(NotTried {
         workload: it.workload.clone(),
         namespace: it.namespace.clone(),
         secret: it.secrets.first().cloned().unwrap_or_default(),
         secrets: it.secrets.join(", "),
         said,
-    }
+    })
 }
 
 /// Returns whether a node says that its pods' service accounts sign in.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use super::words;
 use crate::{
     cached::named,
     compared::Look,
@@ -40,7 +39,7 @@ pub(super) fn while_it_works(
     if is_pulling || all().all(stalls) {
         let slow = measured.as_ref().and_then(Measured::slow);
         if let Some((pace, shortest)) = slow {
-            let said = words(first).map(str::to_owned);
+            let said = first.words().map(str::to_owned);
             return Some(Problem::PullSlow { nodes, node, count, pace, shortest, said });
         }
     }
@@ -59,7 +58,7 @@ pub(super) fn while_it_works(
         others: replaced.as_ref().map(|it| count.saturating_sub(it.len())).filter(|it| *it > 0),
         pods: replaced,
         within: first.retried_in.and_then(|it| u64::try_from(it).ok()).map(spelled),
-        said: words(first).map(str::to_owned),
+        said: first.words().map(str::to_owned),
     })
 }
 

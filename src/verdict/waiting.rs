@@ -67,7 +67,7 @@ pub(super) fn not_of_pods<'a>(
             let workloads = Some(workloads.into_iter().collect()).filter(|_| !is_whole);
             let of_these = Cause { workloads, ..cause.clone() };
             match finding.filter(|it| is_certain || waiting::takes_over(it)) {
-                Some(finding) => sorted.replace(of_these, finding),
+                Some(finding) => sorted.replace(of_these, &finding),
                 None => sorted.keep(is_certain, of_these),
             }
         }
@@ -99,9 +99,9 @@ impl<'a> Sorted<'a> {
     }
 
     /// Puts what is found of the pods into the place of what their nodes saw.
-    fn replace(&mut self, cause: Cause<'a>, finding: Finding) {
+    fn replace(&mut self, cause: Cause<'a>, finding: &Finding) {
         let is_wrong = finding.severity == Severity::Error;
-        let takes_over = waiting::takes_over(&finding);
+        let takes_over = waiting::takes_over(finding);
         let code = match &cause.seen[0].finding {
             Cow::Borrowed(finding) => Some(finding.code.as_str()),
             Cow::Owned(_) => None,

@@ -34,6 +34,7 @@ pub use objects::{
 };
 pub use options::{Impersonate, KubeOptions, NodeChoice, NodeRequest};
 pub use problem::{CarryFault, JobProblem, PodStage};
+pub use read::AT_ONCE;
 pub use refusal::Refusal;
 pub use rights::{Loses, Right, manifest_rights, pod_rights, rights, secret_rights};
 pub use waiting::{

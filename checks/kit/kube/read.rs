@@ -9,6 +9,8 @@ use serde_json::Value;
 use super::{GetParams, Kube, KubeRequest, List, ListParams, PostParams, error::KubeError};
 use crate::kit::engine::Cx;
 
+/// How many objects are asked for at once.
+pub const AT_ONCE: usize = 8;
 /// The most pages of a list that are read.
 const MAX_PAGES: usize = 400;
 

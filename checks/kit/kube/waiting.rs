@@ -247,6 +247,11 @@ pub struct WaitingWorkload {
 }
 
 impl WaitingWorkload {
+    /// Returns what the kubelet says, if it says anything.
+    pub fn words(&self) -> Option<&str> {
+        Some(self.said.as_str()).filter(|said| !said.is_empty())
+    }
+
     /// Returns whether the kubelet never pulls for it: it lacks an image that the pods may use, and their
     /// policy is Never.
     pub fn is_never_pulled(&self) -> bool {

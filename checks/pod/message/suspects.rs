@@ -132,17 +132,11 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::AddressUnreachable | Fault::Rejected if is_ipv6(parts) => {
             &["dns-ipv6-mismatch", "tcp-outbound-none"]
         }
-        Fault::Rejected if private => &[
-            "dns-stale-private-ip",
-            "tcp-private-endpoint-timeout",
-            "pe-not-approved",
-            "tcp-egress-blocked",
-        ],
-        Fault::AddressUnreachable | Fault::Rejected if place == Place::DataHost => {
+        Fault::Rejected => rejected(place, private),
+        Fault::AddressUnreachable if place == Place::DataHost => {
             &["blob-endpoint-blocked", "tcp-outbound-none", "proxy-required"]
         }
         Fault::AddressUnreachable => &["tcp-outbound-none", "tcp-egress-blocked"],
-        Fault::Rejected => &["tcp-egress-blocked", "tcp-outbound-none", "proxy-required"],
         Fault::Refused => refused(place, private),
         Fault::TimedOut => timed_out(place, private),
         Fault::Throttled if place == Place::Acr => &["acr-throttled-429"],
@@ -162,22 +156,43 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         }
         Fault::Unauthorized => unauthorized(place, parts.presented),
         Fault::NotFound => not_found(parts.phase, error),
+        Fault::Cut => cut(place, parts.phase),
+        Fault::Canceled => &["pull-progress-timeout"],
+    }
+}
+
+/// A connection that ended before its time.
+fn cut(place: Place, phase: Phase) -> &'static [&'static str] {
+    match phase {
         // No byte of the content came: a firewall ends such connections.
-        Fault::Cut if place == Place::DataHost => {
+        _ if place == Place::DataHost => {
             &["blob-endpoint-blocked", "blob-unexpected-eof", "tls-reset"]
         }
-        Fault::Cut if parts.phase == Phase::Unpacking => UNPACKED,
-        Fault::Cut if parts.phase == Phase::AskingForManifest => {
+        Phase::Unpacking => UNPACKED,
+        Phase::AskingForManifest => {
             &["tls-reset", "containerd-mirror-misconfigured", "tcp-egress-blocked"]
         }
         // Fewer bytes than a layer has may also be a page in its place.
-        Fault::Cut => &[
+        _ => &[
             "blob-unexpected-eof",
             "containerd-mirror-misconfigured",
             "tls-reset",
             "proxy-denies-host",
         ],
-        Fault::Canceled => &["pull-progress-timeout"],
+    }
+}
+
+/// A router, a rule of the node's own, or nobody at a private address.
+fn rejected(place: Place, private: bool) -> &'static [&'static str] {
+    match place {
+        _ if private => &[
+            "dns-stale-private-ip",
+            "tcp-private-endpoint-timeout",
+            "pe-not-approved",
+            "tcp-egress-blocked",
+        ],
+        Place::DataHost => &["blob-endpoint-blocked", "tcp-outbound-none", "proxy-required"],
+        _ => &["tcp-egress-blocked", "tcp-outbound-none", "proxy-required"],
     }
 }
 

@@ -270,7 +270,9 @@ fn decisive(lower: &str) -> Option<(Fault, &'static str)> {
     let own = STATUS.iter().filter_map(|words| lower.find(words)).min();
     let own = own.map_or(lower, |end| &lower[..end]);
     WORDS.iter().find_map(|(words, fault)| {
-        let by_others = matches!(fault.writer(), Writer::TheRegistry | Writer::TheStorage);
+        // A proxy refuses by a status, too.
+        let by_others = *fault == Fault::ProxyDenies
+            || matches!(fault.writer(), Writer::TheRegistry | Writer::TheStorage);
         Some((*fault, found(if by_others { lower } else { own }, words)?))
     })
 }

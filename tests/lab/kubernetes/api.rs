@@ -198,7 +198,10 @@ impl Cluster {
                 )
             }
             ("get", _) if part == "log" => match self.store().log(resource, namespace, name) {
-                Some(_) if asked.field("container").is_empty() && self.has_several(place) => {
+                Some(_)
+                    if asked.field("container").is_empty()
+                        && self.store().has_several(namespace, name) =>
+                {
                     let said = format!("a container name must be specified for pod {name}");
                     failure(400, "BadRequest", &said)
                 }
@@ -218,14 +221,6 @@ impl Cluster {
             },
             _ => failure(404, "NotFound", "the server could not find the requested resource"),
         }
-    }
-
-    /// Returns whether a pod has several containers.
-    fn has_several(&self, place: &Place) -> bool {
-        let store = self.store();
-        let pod = store.get(&place.resource, &place.namespace, &place.name);
-        let containers = pod.and_then(|pod| pod["spec"]["containers"].as_array());
-        containers.is_some_and(|containers| containers.len() > 1)
     }
 
     /// Deletes an object at once, and what it owns before the next request: a watch is told a moment later.

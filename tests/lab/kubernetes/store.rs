@@ -89,6 +89,13 @@ impl Store {
         self.objects.get(&key).map(|_| self.logs.get(&key).cloned().unwrap_or_default())
     }
 
+    /// Returns whether a pod has several containers.
+    pub(super) fn has_several(&self, namespace: &str, pod: &str) -> bool {
+        let containers = self.get("pods", namespace, pod);
+        let containers = containers.and_then(|pod| pod["spec"]["containers"].as_array());
+        containers.is_some_and(|containers| containers.len() > 1)
+    }
+
     /// Removes an object. Those that it owns go when garbage is collected.
     pub(super) fn remove(&mut self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
         self.remove_at(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
