@@ -1,11 +1,8 @@
 //! Whether a program can be carried: it must be for Linux on the node's processor, and static, because
 //! no library is where it goes.
 
-use serde::Serialize;
-
 /// An architecture of nodes for which there is a loader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Architecture {
     /// x86-64.
     Amd64,
@@ -45,8 +42,7 @@ impl Architecture {
 }
 
 /// Why a program cannot be carried to a node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotCarried {
     /// There is no loader for that architecture.
     NoLoader {
@@ -63,7 +59,6 @@ pub enum NotCarried {
     /// It is a program for another architecture than the node's.
     OtherArchitecture {
         /// The architecture of the program; unknown ones are not named.
-        #[serde(skip_serializing_if = "Option::is_none")]
         program: Option<Architecture>,
         /// The node's.
         node: Architecture,

@@ -141,14 +141,12 @@ pub(super) async fn look(
     world: World,
     (kube, own): Cluster,
     args: &WhyArgs,
-    progress: impl Fn(&Event) + Clone + 'static,
+    progress: impl Fn(&Event) + 'static,
     tell: impl Fn(Event) + 'static,
 ) -> Result<Footprint, String> {
     let cluster = check::target(&args.options, "cluster".to_owned(), None);
-    let shown = progress.clone();
     let (scope, limit) = (args.scope()?, args.options.file_timeout());
-    let tell_cluster = move |event: &Event| shown(event);
-    let found = pods::find(cluster, world.clone(), kube.clone(), scope, limit, tell_cluster).await;
+    let found = pods::find(cluster, world.clone(), kube.clone(), scope, limit, progress).await;
     let mut chosen = choose(&found, args);
     let gate = Rc::new(Gate::new(tell));
     let (from_here, from_nodes) = (gate.clone(), gate.clone());
