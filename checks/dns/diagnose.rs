@@ -21,6 +21,18 @@ use crate::kit::{
 /// Azure's own resolver, at the same address in every virtual network.
 const AZURE_DNS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(168, 63, 129, 16));
 
+/// Public registries whose names nobody doubts.
+const PUBLIC: [&str; 8] = [
+    "registry-1.docker.io",
+    "docker.io",
+    "ghcr.io",
+    "mcr.microsoft.com",
+    "quay.io",
+    "registry.k8s.io",
+    "gcr.io",
+    "public.ecr.aws",
+];
+
 /// Returns the names above a data endpoint's: somebody may host each of them as a private zone.
 fn zones_above(name: &str) -> String {
     let above = |name: &str| name.split_once('.').map(|(_, above)| above.to_owned());
@@ -62,6 +74,7 @@ pub(super) fn diagnose(cx: &Cx, host: &Host, heard: &[ServerAnswer]) -> Problem 
             Problem::RegionalEndpointRecordMissing(denied)
         }
         _ if shadowed => Problem::PrivateZoneRecordMissing(denied),
+        _ if PUBLIC.contains(&host.name.as_str()) => Problem::PublicNameUnknown(denied),
         _ => Problem::NxdomainRegistry(denied),
     }
 }

@@ -11,6 +11,8 @@ use std::{net::IpAddr, rc::Rc};
 pub enum Problem {
     /// The registry's name does not exist, or has no address.
     NxdomainRegistry(Denied),
+    /// The name of a public registry that everybody knows does not exist, according to that server.
+    PublicNameUnknown(Denied),
     /// The CNAME records lead back to a name that was already followed.
     CnameLoop(Denied),
     /// The same behind a private endpoint's name: a zone that answers here lacks the record.
