@@ -112,6 +112,11 @@ fn rewritten(pods: &ImagePods) -> Option<Finding> {
 /// The steps whose result depends on who signs in.
 const SIGN_IN: [Step; 4] = [steps::KUBELET, steps::IDENTITY, steps::EXCHANGE, steps::TOKEN];
 
+/// Returns whether the result of a step depends on who signs in.
+pub fn is_sign_in(step: &str) -> bool {
+    SIGN_IN.iter().any(|one| one.name == step)
+}
+
 /// The mode of a pull that its runtime ends because no bytes come.
 const STALLED: &str = "pull-progress-timeout";
 
@@ -126,7 +131,7 @@ pub fn instead(
     (step, of_node): (&str, &Finding),
     nodes: &[&str],
 ) -> Option<Finding> {
-    if SIGN_IN.iter().all(|one| one.name != step) {
+    if !is_sign_in(step) {
         return None;
     }
     let behind =

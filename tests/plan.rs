@@ -34,6 +34,7 @@ fn target() -> Target {
         control_plane: ControlPlane::default(),
         flags: vec![],
         named_at: vec![],
+        uses: checks::kit::target::ManifestUses::default(),
     }
 }
 

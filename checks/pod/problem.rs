@@ -7,6 +7,7 @@ use super::{
     pace::Pace,
     parts::{OwnSecret, Refused, Tried},
 };
+use crate::kit::target::NamedBy;
 
 /// What pods that wait for an image show, and why it cannot be seen.
 #[derive(Serialize, strum::VariantNames)]
@@ -269,6 +270,14 @@ pub enum Problem {
         /// What the API server said.
         said: String,
     },
+    /// The pull policy of a pod that manifests describe is Never.
+    ManifestNeverPulls(NamedBy),
+    /// The pods that manifests describe present pull secrets of their own, which were not tried.
+    ManifestSecretsNotTried(NamedBy),
+    /// What manifests name may be no image.
+    ManifestImageUncertain(NamedBy),
+    /// Manifests have values behind a key `image` that are none.
+    ManifestValuesNotChecked(NamedBy),
     /// The pull policy is Never, and the kubelet keeps an image that is there from these pods.
     CachedImageWithheld {
         /// The image on the node.

@@ -119,6 +119,7 @@ pub(super) fn target(options: &CheckOptions, text: String, password: Option<Secr
         response_wait: None,
         flags: flags(options),
         named_at: vec![],
+        uses: checks::kit::target::ManifestUses::default(),
         sign_in: SignIn {
             who: options.identity.clone(),
             given: options.username.clone().zip(password),

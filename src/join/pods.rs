@@ -268,6 +268,7 @@ mod tests {
             response_wait: None,
             flags: vec![],
             named_at: vec![],
+            uses: checks::kit::target::ManifestUses::default(),
             sign_in: checks::kit::target::SignIn::default(),
             control_plane: checks::kit::target::ControlPlane::default(),
         }

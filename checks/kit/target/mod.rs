@@ -5,6 +5,7 @@ mod cloud;
 mod control_plane;
 mod host;
 mod managed_identity;
+mod manifest_uses;
 mod pod_image;
 mod resource_id;
 
@@ -23,6 +24,7 @@ pub use control_plane::{ClusterName, ControlPlane};
 use host::is_host_alone;
 pub use host::{Host, HostPurpose, IMDS, is_private};
 pub use managed_identity::ManagedIdentityId;
+pub use manifest_uses::{ManifestUses, NamedBy};
 pub use pod_image::image_of_pod;
 pub use resource_id::{ResourceId, is_plain_id};
 
@@ -51,6 +53,8 @@ pub struct Target {
     pub flags: Vec<String>,
     /// Where manifests name it: files and lines.
     pub named_at: Vec<String>,
+    /// What they say of those who name it.
+    pub uses: ManifestUses,
 }
 
 /// A registry, and an image in it if one is named.
@@ -271,6 +275,9 @@ impl Target {
         }
         if !self.named_at.is_empty() {
             map.insert("named_at".into(), json!(self.named_at));
+        }
+        if self.uses != ManifestUses::default() {
+            map.insert("uses".into(), json!(self.uses));
         }
         map.insert("flags".into(), json!(self.flags));
         map.insert("other_flags".into(), json!(without_sign_in(&self.flags)));

@@ -93,6 +93,7 @@ fn cluster() -> Target {
         response_wait: None,
         flags: vec![],
         named_at: vec![],
+        uses: checks::kit::target::ManifestUses::default(),
         sign_in: SignIn::default(),
         control_plane: ControlPlane::default(),
     }
