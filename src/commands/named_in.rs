@@ -78,7 +78,15 @@ fn named_at(uses: &[(String, ImageUse)]) -> Vec<String> {
 
 /// Returns what is said of those who name an image.
 fn said(uses: &[(String, ImageUse)]) -> ManifestUses {
-    let named_by = |(file, one): &(String, ImageUse)| NamedBy {
+    let mut all = uses.iter().map(|(file, one)| said_by(file, one));
+    let mut said = all.next().unwrap_or_default();
+    all.for_each(|other| said.join(other));
+    said
+}
+
+/// Returns what is said of one who names an image.
+fn said_by(file: &str, one: &ImageUse) -> ManifestUses {
+    let named_by = NamedBy {
         at: sanitize_text(&format!("{file}:{}", one.line)),
         object: Some(one.object.clone()).filter(|object| !object.is_empty()),
         container: one.container.clone(),
@@ -86,25 +94,15 @@ fn said(uses: &[(String, ImageUse)]) -> ManifestUses {
         secret: one.secrets.first().cloned(),
         secrets: (!one.secrets.is_empty()).then(|| one.secrets.join(", ")),
     };
-    let pulling = || uses.iter().filter(|(_, one)| !one.is_never_pulled);
-    let all_present_secrets = pulling().all(|(_, one)| !one.secrets.is_empty());
-    let are_guessed = uses.iter().all(|(_, one)| !one.is_certain);
-    let mut nodes = vec![];
-    for (_, one) in pulling() {
-        if !nodes.contains(&one.nodes) {
-            nodes.push(one.nodes.clone());
-        }
-    }
-    if nodes.iter().any(checks::kit::rules::NodeRules::is_empty) {
-        nodes.clear();
-    }
+    let when = |holds: bool| holds.then(|| named_by.clone());
+    let asks = !one.nodes.is_empty();
     ManifestUses {
-        never: uses.iter().find(|(_, one)| one.is_never_pulled).map(named_by),
-        all_never: pulling().next().is_none(),
-        secrets: pulling().next().filter(|_| all_present_secrets).map(named_by),
-        guessed: uses.first().filter(|_| are_guessed).map(named_by),
+        never: when(one.is_never_pulled),
+        all_never: one.is_never_pulled,
+        secrets: when(!one.is_never_pulled && !one.secrets.is_empty()),
+        guessed: when(!one.is_certain),
         others: None,
-        nodes,
+        nodes: asks.then(|| one.nodes.clone()).into_iter().collect(),
     }
 }
 

@@ -11,7 +11,9 @@ use checks::kit::engine::Event;
 use checks::{
     ImageUse, NamedImages, PodTemplate,
     kit::{
-        Target, World, sanitize_text,
+        Target, World,
+        rules::Platform,
+        sanitize_text,
         target::{ManifestUses, NamedBy, image_of_pod},
     },
     pod_templates,
@@ -130,13 +132,29 @@ fn places(file: &str, lines: &HashMap<&str, BTreeSet<u64>>, pod: &PodTemplate) -
     listed(&its).unwrap_or_else(|| sanitize_text(file))
 }
 
+/// Returns the platform of the nodes that the pods ask for, where they all ask for the same.
+fn platform(uses: &ManifestUses) -> Option<Platform> {
+    let of = |label| {
+        let mut values = uses.nodes.iter().map(|rules| rules.only_value(label));
+        let first = values.next()??;
+        values.all(|other| other == Some(first)).then_some(first)
+    };
+    let (os, arch) = (of("kubernetes.io/os"), of("kubernetes.io/arch"));
+    let here = Platform::here();
+    os.or(arch)?;
+    Some(Platform::normal(os.unwrap_or(&here.os), arch.unwrap_or(&here.arch), None, None))
+}
+
 /// Returns a target for each image. What is no image is told beside the first of them.
 fn targets(images: Images, others: Option<String>, args: &WhyArgs) -> Vec<Target> {
     let of_nodes = if args.here { vec![] } else { args.of_nodes(vec![]).flags() };
     let target = |(image, named_at, uses): (String, Vec<String>, ManifestUses)| {
         let target = check::target(&args.options, image_of_pod(&image), None);
         let flags = of_nodes.iter().cloned().chain(target.flags).collect();
-        Target { named_at, uses, flags, ..target }
+        let asked = platform(&uses).filter(|_| target.is_platform_assumed);
+        let is_platform_assumed = target.is_platform_assumed && asked.is_none();
+        let platform = asked.unwrap_or(target.platform);
+        Target { named_at, uses, flags, platform, is_platform_assumed, ..target }
     };
     let mut targets: Vec<Target> = images.into_iter().map(target).collect();
     if let Some(first) = targets.first_mut() {

@@ -99,6 +99,7 @@ fn admitted(
             match all.iter_mut().find(|(known, _)| known.id() == one.id()) {
                 Some((known, images)) => {
                     known.named_at.extend(one.named_at);
+                    known.uses.join(one.uses);
                     images.push(named.clone());
                 }
                 None => all.push((one, vec![named.clone()])),

@@ -52,6 +52,16 @@ impl NodeRules {
         *self == Self::default()
     }
 
+    /// Returns the value of a label that every node has which fits, where there is only one.
+    pub fn only_value(&self, label: &str) -> Option<&str> {
+        let of_terms = || {
+            let mut terms = self.terms.iter().flatten().map(|term| term.only_value(label));
+            let first = terms.next()??;
+            terms.all(|other| other == Some(first)).then_some(first)
+        };
+        self.labels.get(label).map(String::as_str).or_else(of_terms)
+    }
+
     /// Returns whether a node of that name and with these labels fits.
     pub fn fits(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
         self.name.as_deref().is_none_or(|wanted| wanted == name)
@@ -66,6 +76,12 @@ impl Term {
             term[list].as_array().into_iter().flatten().map(Requirement::read).collect()
         };
         Self { labels: all("matchExpressions"), fields: all("matchFields") }
+    }
+
+    fn only_value(&self, label: &str) -> Option<&str> {
+        let is_in = |it: &&Requirement| it.key == label && it.operator == "In";
+        let values = &self.labels.iter().find(is_in)?.values;
+        if let [value] = &values[..] { Some(value) } else { None }
     }
 
     fn fits(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
@@ -195,6 +211,22 @@ mod tests {
         assert!(!fits(&with_terms(&json!([])), &[]));
         let field = json!({ "key": "metadata.name", "operator": "In", "values": ["n1"] });
         assert!(fits(&with_terms(&json!([{ "matchFields": [field] }])), &[]));
+    }
+
+    #[test]
+    fn a_label_that_is_fixed_is_known() {
+        let of = |spec: &Value| {
+            let rules = NodeRules::read(|name| spec.get(name).cloned());
+            rules.only_value("arch").map(str::to_owned)
+        };
+        let term = |values: &[&str]| json!({ "matchExpressions": [{ "key": "arch", "operator": "In", "values": values }] });
+        assert_eq!(of(&json!({ "nodeSelector": { "arch": "arm64" } })).as_deref(), Some("arm64"));
+        assert_eq!(of(&with_terms(&json!([term(&["a"]), term(&["a"])]))).as_deref(), Some("a"));
+        for terms in [json!([term(&["a"]), term(&["b"])]), json!([term(&["a", "b"])]), json!([{}])]
+        {
+            assert_eq!(of(&with_terms(&terms)), None, "{terms}");
+        }
+        assert_eq!(of(&json!({})), None);
     }
 
     #[test]

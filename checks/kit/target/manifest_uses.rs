@@ -28,6 +28,34 @@ pub struct ManifestUses {
     pub nodes: Vec<NodeRules>,
 }
 
+impl ManifestUses {
+    /// Adds what is said of others who name the image.
+    pub fn join(&mut self, other: Self) {
+        self.never = self.never.take().or(other.never);
+        self.others = self.others.take().or(other.others);
+        self.guessed = self.guessed.take().filter(|_| other.guessed.is_some());
+        if self.all_never {
+            // Of those that never pull, neither secrets nor nodes matter.
+            (self.secrets, self.nodes, self.all_never) =
+                (other.secrets, other.nodes, other.all_never);
+            return;
+        }
+        if other.all_never {
+            return;
+        }
+        self.secrets = self.secrets.take().filter(|_| other.secrets.is_some());
+        if self.nodes.is_empty() || other.nodes.is_empty() {
+            self.nodes.clear();
+            return;
+        }
+        for rules in other.nodes {
+            if !self.nodes.contains(&rules) {
+                self.nodes.push(rules);
+            }
+        }
+    }
+}
+
 /// Who names an image, and where.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]

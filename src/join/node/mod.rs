@@ -162,7 +162,12 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
                 cx.add_finding(JobProblem::PodsOnly {});
             }
             let namespace = access.namespace.clone();
-            let settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
+            let mut settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
+            if !nodes.asked.is_empty() {
+                settings.asked.clone_from(&nodes.asked);
+                grafter.ask(nodes.asked.clone());
+                grafter.unplaced(nodes).for_each(|event| hearing(event));
+            }
             let (jobs, unread) = Jobs::new(
                 (cx, &api.kube),
                 &settings,
