@@ -17,6 +17,7 @@ pub mod kubelet;
 pub mod kubernetes;
 pub mod layer;
 pub mod manifest;
+pub mod manifested;
 pub mod nodes;
 pub mod pod;
 pub mod proxy;
@@ -32,7 +33,7 @@ pub mod waiting;
 
 pub use image::unreadable as unreadable_image;
 pub use kubeconfig::namespace as cluster_namespace;
-pub use pod::{Message, NamedImage, PodTemplate, TriedAdmission, named_images, pod_templates};
+pub use pod::{ImageUse, Message, NamedImages, PodTemplate, TriedAdmission, pod_templates};
 
 use std::{rc::Rc, time::Duration};
 

@@ -31,7 +31,7 @@ pub use crate::{
     },
     layer::{Unpacked, Unpacker},
     manifest::{entry, named, read as read_manifest},
-    pod::{Message, images_of, named_images},
+    pod::{Message, NamedImages, images_of},
     role::{Condition, DenyAssignment, RoleAssignment, RoleDefinition},
     runtime::{Config, HostsFile},
     token::{

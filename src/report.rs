@@ -8,6 +8,7 @@ use std::{
 use checks::kit::{
     engine::{Event, EventKind, Finding, RunProblem, StepEnd, Vantage},
     kube::ImagePods,
+    target::ManifestUses,
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -191,6 +192,11 @@ impl Report {
     /// Returns the pods that wait for the image, where the run began from pods.
     pub fn pods(&self) -> Option<ImagePods> {
         serde_json::from_value(self.target.get("pods")?.clone()).ok()
+    }
+
+    /// Returns what manifests say of those who name the image, where the run began from manifests.
+    pub fn uses(&self) -> Option<ManifestUses> {
+        serde_json::from_value(self.target.get("uses")?.clone()).ok()
     }
 
     /// Returns whether the target is what was looked at and not an image: no pod waits for one, or

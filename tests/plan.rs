@@ -35,6 +35,7 @@ fn target() -> Target {
         flags: vec![],
         own_flags: vec![],
         named_at: vec![],
+        uses: checks::kit::target::ManifestUses::default(),
     }
 }
 

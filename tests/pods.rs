@@ -13,7 +13,7 @@ use checks::{
         engine::{Event, EventKind, Severity, Vantage},
         messages::Lang,
     },
-    untrusted::{images_of, named_images},
+    untrusted::{NamedImages, images_of},
 };
 use journeys::run_changed as run;
 use lab::Lab;
@@ -101,11 +101,11 @@ proptest! {
         Just("  - image: c.io/a:1".to_owned()), Just("---".to_owned()), "\\PC{0,20}", any::<String>(),
     ], 0..12)) {
         let text = lines.join("\n");
-        let Ok(found) = named_images(text.as_bytes()) else { return Ok(()) };
-        for one in found {
-            prop_assert!(!one.image.trim().is_empty() && !one.objects.is_empty());
-            prop_assert!(one.lines.iter().all(|line| (1..=text.lines().count()).contains(line)));
-        }
+        let Ok(found) = NamedImages::read(text.as_bytes()) else { return Ok(()) };
+        let lines = 1..=u64::try_from(text.lines().count()).unwrap();
+        prop_assert!(found.uses.iter().all(|it| !it.image.trim().is_empty()));
+        let mut all = found.uses.iter().map(|it| &it.line).chain(&found.others);
+        prop_assert!(all.all(|line| lines.contains(line)));
     }
 }
 

@@ -8,11 +8,12 @@ use super::{
 };
 use crate::kit::{
     Cx, NoFact, StepResult,
+    engine::Finding,
     kube::{
         Access, Api, ChosenNode, GetParams, KubeError, KubeRequest, ListParams, Node, NodeChoice,
         NodeImage, NodeRequest, Nodes,
     },
-    rules::is_object_name,
+    rules::{NodeRules, is_object_name},
     sanitize_text,
 };
 
@@ -29,8 +30,8 @@ pub async fn choose(
     request: &NodeRequest,
 ) -> StepResult<Nodes> {
     let listed = match &request.choice {
-        NodeChoice::Named(names) => named(cx, api, names, true).await?,
-        NodeChoice::OfPods(names) => named(cx, api, names, false).await?,
+        NodeChoice::Named(names) => named(cx, api, request, names, true).await?,
+        NodeChoice::OfPods(names) => named(cx, api, request, names, false).await?,
         NodeChoice::EachPool | NodeChoice::All => listed(cx, api, request).await?,
     };
     let of = listed.fit.len() + listed.unfit.values().map(Vec::len).sum::<usize>();
@@ -48,13 +49,59 @@ pub async fn choose(
         let (count, nodes) = (nodes.len(), nodes.into_iter().take(MAX_SHOWN).collect());
         cx.add_finding(Problem::NotExamined { count, nodes, unfit });
     }
-    let mut chosen = listed.fit;
-    if request.choice == NodeChoice::EachPool {
-        let mut seen = BTreeSet::new();
-        chosen.retain(|node| seen.insert(node.pool.clone()));
+    let (fit, mut chosen) = (listed.fit.len(), listed.fit);
+    if !request.rules.is_empty() {
+        chosen.retain(|node| !node.targets.is_empty());
     }
+    if request.choice == NodeChoice::EachPool {
+        one_of_each_pool(&mut chosen);
+    }
+    if chosen.is_empty() {
+        return Err(NoFact::could_not_tell(no_node_fits(request.rules.iter().flatten(), fit)));
+    }
+    let unplaced = unplaced(request, &chosen, fit);
     let pools = chosen.iter().map(|node| &node.pool).collect::<BTreeSet<_>>().len();
-    Ok(Nodes { count: chosen.len(), all: of, pools, chosen })
+    let asked = chosen.iter().filter(|node| !node.targets.is_empty());
+    let asked = asked.map(|node| (node.name.clone(), node.targets.clone())).collect();
+    Ok(Nodes { count: chosen.len(), all: of, pools, chosen, asked, unplaced })
+}
+
+/// Keeps one node of each pool, or as many as it takes to ask each target of one that its pods can run on.
+fn one_of_each_pool(nodes: &mut Vec<ChosenNode>) {
+    let (mut pools, mut asked) = (BTreeSet::new(), BTreeSet::new());
+    nodes.retain_mut(|node| {
+        let had = !node.targets.is_empty();
+        node.targets.retain(|target| asked.insert((node.pool.clone(), *target)));
+        let is_first = pools.insert(node.pool.clone());
+        if had { !node.targets.is_empty() } else { is_first }
+    });
+}
+
+/// Returns the targets whose pods can run on none of these nodes, of so many that can be looked from.
+fn unplaced(request: &NodeRequest, chosen: &[ChosenNode], count: usize) -> Vec<(usize, Finding)> {
+    let placed: BTreeSet<usize> = chosen.iter().flat_map(|node| &node.targets).copied().collect();
+    let of = |(place, rules): (usize, &Vec<NodeRules>)| {
+        (place, no_node_fits(rules.iter(), count).into())
+    };
+    let all = request.rules.iter().enumerate();
+    all.filter(|(place, _)| !placed.contains(place)).map(of).collect()
+}
+
+/// Returns that none of so many nodes fits any of these rules.
+fn no_node_fits<'r>(rules: impl Iterator<Item = &'r NodeRules>, count: usize) -> Problem {
+    let rules: BTreeSet<String> = rules.map(NodeRules::to_string).collect();
+    let rules: Vec<String> = rules.into_iter().take(MAX_SHOWN).collect();
+    Problem::NoNodeFits { rules: sanitize_text(&rules.join(" or ")), count }
+}
+
+/// Returns the places of the targets whose pods can run on a node.
+fn targets(request: &NodeRequest, node: &Node) -> Vec<usize> {
+    let (name, labels) = (&node.metadata.name, &node.metadata.labels);
+    let fits = |rules: &[NodeRules]| {
+        rules.is_empty() || rules.iter().any(|rules| rules.fits(name, labels))
+    };
+    let all = request.rules.iter().enumerate();
+    all.filter(|(_, rules)| fits(rules)).map(|(place, _)| place).collect()
 }
 
 /// Nodes that can be looked from, and the names of those that cannot.
@@ -91,12 +138,18 @@ fn failed(api: &Api, error: &KubeError) -> NoFact {
 }
 
 /// Reads nodes by their names. `all` says that each of them must be there and fit.
-async fn named(cx: &Cx, api: &Api, names: &[String], all: bool) -> StepResult<Listed> {
+async fn named(
+    cx: &Cx,
+    api: &Api,
+    request: &NodeRequest,
+    names: &[String],
+    all: bool,
+) -> StepResult<Listed> {
     let mut found = Listed::default();
     let path = KubeRequest::new("/api/v1/nodes");
     for name in names.iter().filter(|name| is_object_name(name)) {
-        let request = path.get(name, &GetParams::default());
-        let got = match request.map_err(KubeError::from) {
+        let of_node = path.get(name, &GetParams::default());
+        let got = match of_node.map_err(KubeError::from) {
             Ok(request) => api.kube.ask::<Node>(cx, request).await,
             Err(error) => Err(error),
         };
@@ -121,7 +174,7 @@ async fn named(cx: &Cx, api: &Api, names: &[String], all: bool) -> StepResult<Li
             return Err(NoFact::could_not_tell(Problem::NodeUnfit { node, unfit }));
         }
         if found.fit.iter().all(|known| known.name != node.metadata.name) {
-            found.fit.push(chosen(&node));
+            found.fit.push(chosen(&node, request));
         }
     }
     Ok(found)
@@ -141,7 +194,7 @@ async fn listed(cx: &Cx, api: &Api, request: &NodeRequest) -> StepResult<Listed>
             return;
         }
         match unfit(&node) {
-            None => found.fit.push(chosen(&node)),
+            None => found.fit.push(chosen(&node, request)),
             Some(unfit) => found.unfit.entry(unfit).or_default().push(sanitize_text(name)),
         }
     });
@@ -171,7 +224,7 @@ fn unfit(node: &Node) -> Option<Unfit> {
 /// The labels that name a pool: of AKS, and of Karpenter, which node auto-provisioning is.
 const POOLS: [&str; 3] = ["kubernetes.azure.com/agentpool", "karpenter.sh/nodepool", "agentpool"];
 
-fn chosen(node: &Node) -> ChosenNode {
+fn chosen(node: &Node, request: &NodeRequest) -> ChosenNode {
     let info = &node.status.node_info;
     let pool = POOLS.iter().find_map(|label| node.label(label)).map(str::to_owned);
     let instance = node.label("node.kubernetes.io/instance-type").map(str::to_owned);
@@ -201,6 +254,7 @@ fn chosen(node: &Node) -> ChosenNode {
         attributes,
         image: carrier(&node.status.images),
         pool,
+        targets: targets(request, node),
     }
 }
 
@@ -237,6 +291,45 @@ mod tests {
         assert_eq!(named.as_deref(), Some("mcr.microsoft.com/oss/kubernetes/pause:3.6"));
         assert_eq!(carrier(&images[..1]).as_deref(), Some("contoso.azurecr.io/tiny:1"));
         assert_eq!(carrier(&[NodeImage::default()]), None);
+    }
+
+    #[test]
+    fn each_target_is_asked_of_one_node_of_each_pool_that_fits() {
+        let node = |name: &str, pool: &str, arch: &str| -> Node {
+            let labels = serde_json::json!({ "agentpool": pool, "arch": arch });
+            let node = serde_json::json!({ "metadata": { "name": name, "labels": labels } });
+            serde_json::from_value(node).unwrap()
+        };
+        let nodes = [
+            node("a1", "a", "x"),
+            node("a2", "a", "y"),
+            node("a3", "a", "y"),
+            node("b1", "b", "x"),
+        ];
+        let rules = |arch: &str| {
+            let selector = serde_json::json!({ "arch": arch });
+            NodeRules::read(|name| (name == "nodeSelector").then(|| selector.clone()))
+        };
+        let asked = |rules: Vec<Vec<NodeRules>>| {
+            let request = NodeRequest { rules, ..NodeRequest::default() };
+            let mut all: Vec<ChosenNode> =
+                nodes.iter().map(|node| chosen(node, &request)).collect();
+            all.retain(|node| request.rules.is_empty() || !node.targets.is_empty());
+            one_of_each_pool(&mut all);
+            let unplaced = unplaced(&request, &all, nodes.len());
+            let asked: Vec<(String, Vec<usize>)> =
+                all.into_iter().map(|node| (node.name, node.targets)).collect();
+            (asked, unplaced.into_iter().map(|(place, _)| place).collect::<Vec<_>>())
+        };
+        let named = |asked: &[(&str, &[usize])]| -> Vec<(String, Vec<usize>)> {
+            asked.iter().map(|(name, targets)| ((*name).to_owned(), targets.to_vec())).collect()
+        };
+        assert_eq!(asked(vec![]).0, named(&[("a1", &[]), ("b1", &[])]));
+        // One target asks nothing, one for what the first node of a pool is not, and one for nothing that is.
+        let three = vec![vec![], vec![rules("y")], vec![rules("z")]];
+        assert_eq!(asked(three), (named(&[("a1", &[0]), ("a2", &[1]), ("b1", &[0])]), vec![2]));
+        let either = vec![vec![rules("y"), rules("x")]];
+        assert_eq!(asked(either).0, named(&[("a1", &[0]), ("b1", &[0])]));
     }
 
     #[test]

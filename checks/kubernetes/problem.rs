@@ -135,6 +135,13 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         selector: Option<String>,
     },
+    /// No node that can be looked from is one that the pods can be scheduled to.
+    NoNodeFits {
+        /// What the pods ask of their nodes.
+        rules: String,
+        /// How many nodes can be looked from.
+        count: usize,
+    },
     /// None of the nodes that some pods are on can be looked from. The others were not counted.
     PodNodesUnfit {
         /// The nodes, the first few.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     manifests::{PodTemplate, template_of},
-    parts::Tried,
+    parts::{DryRun, Tried},
     problem::Problem,
 };
 use crate::kit::{
@@ -146,7 +146,7 @@ impl<'a> Trial<'a> {
     ) -> Problem {
         let group = kind.group();
         let dot = if group.is_empty() { "" } else { "." };
-        Problem::AdmissionNotTried {
+        Problem::AdmissionNotTried(DryRun {
             object: self.template.object.clone(),
             tried,
             resource: format!("{}{dot}{group}", kind.resource()),
@@ -154,7 +154,7 @@ impl<'a> Trial<'a> {
             user,
             at: self.template.at.clone(),
             said,
-        }
+        })
     }
 
     /// Returns the images of the pod as it names them.

@@ -1,31 +1,13 @@
-//! The images that manifests name, and where: the line, and the object.
+//! The pods that manifests describe, as admission is asked about them.
 
 use serde_json::{Value, json};
 
 use crate::kit::{
     kube::WorkloadKind,
-    rules::{Unusable, is_object_name},
+    rules::is_object_name,
     sanitize_text,
-    world::yaml_documents,
+    world::{Lined, lined_documents},
 };
-
-/// How deep a manifest is read.
-const MAX_DEPTH: usize = 40;
-/// How many places of an image are kept.
-const MAX_PLACES: usize = 50;
-/// The lists whose members name images.
-const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
-
-/// An image that manifests name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedImage {
-    /// The image.
-    pub image: String,
-    /// The lines that name it, from 1; none where that cannot be told.
-    pub lines: Vec<usize>,
-    /// The objects, such as `deployment/web`.
-    pub objects: Vec<String>,
-}
 
 /// A pod that manifests describe: itself, or the template of a workload.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,14 +28,19 @@ pub struct PodTemplate {
 
 /// Returns the pods that the documents of a text describe; none where it does not parse.
 pub fn pod_templates(bytes: &[u8]) -> Vec<PodTemplate> {
-    let documents = yaml_documents(bytes).unwrap_or_default();
-    documents.iter().flat_map(objects).filter_map(template).collect()
+    let mut found = vec![];
+    let documents = lined_documents(bytes).unwrap_or_default();
+    documents.iter().map(Lined::value).for_each(|document| add(&document, &mut found));
+    found
 }
 
-/// Returns the objects of a document: those of a list, else itself.
-fn objects(document: &Value) -> &[Value] {
-    let list = document.get("items").and_then(Value::as_array).map(Vec::as_slice);
-    list.unwrap_or(std::slice::from_ref(document))
+/// Adds the pods of an object, or of the objects of a list.
+fn add(object: &Value, found: &mut Vec<PodTemplate>) {
+    let is_list = object["kind"].as_str().is_none_or(|kind| kind.ends_with("List"));
+    match object["items"].as_array() {
+        Some(items) if is_list => items.iter().for_each(|item| add(item, found)),
+        _ => found.extend(template(object)),
+    }
 }
 
 /// Returns the pod that an object describes.
@@ -105,133 +92,9 @@ pub(super) fn template_of(object: &Value) -> Option<&Value> {
     }
 }
 
-/// Returns the images of all documents of a text.
-///
-/// # Errors
-/// Returns where the text does not parse, without quoting it.
-pub fn named_images(bytes: &[u8]) -> Result<Vec<NamedImage>, Unusable> {
-    let mut found: Vec<NamedImage> = vec![];
-    for document in yaml_documents(bytes)? {
-        for object in objects(&document) {
-            let Some(kind) = object["kind"].as_str() else { continue };
-            let name = object["metadata"]["name"].as_str().unwrap_or_default();
-            let object_name = sanitize_text(&format!("{}/{name}", kind.to_lowercase()));
-            walk(object, MAX_DEPTH, &mut |image: &str| {
-                let place = found.iter().position(|known| known.image == image);
-                let place = place.unwrap_or_else(|| {
-                    let (image, lines, objects) = (image.to_owned(), vec![], vec![]);
-                    found.push(NamedImage { image, lines, objects });
-                    found.len() - 1
-                });
-                let objects = &mut found[place].objects;
-                if objects.len() < MAX_PLACES && !objects.contains(&object_name) {
-                    objects.push(object_name.clone());
-                }
-            });
-        }
-    }
-    // Parsed, so it is text.
-    let text = String::from_utf8_lossy(bytes);
-    for (number, line) in text.lines().enumerate() {
-        for one in found.iter_mut().filter(|one| names(line, &one.image)) {
-            if one.lines.len() < MAX_PLACES {
-                one.lines.push(number + 1);
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Calls back with each image below a value.
-fn walk(value: &Value, depth: usize, found: &mut impl FnMut(&str)) {
-    let Some(rest) = depth.checked_sub(1) else { return };
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| walk(item, rest, found)),
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                let members = value.as_array().map(Vec::as_slice).unwrap_or_default();
-                let images = members.iter().filter_map(|member| {
-                    if CONTAINERS.contains(&key.as_str()) {
-                        member["image"].as_str()
-                    } else if key == "volumes" {
-                        member["image"]["reference"].as_str()
-                    } else {
-                        None
-                    }
-                });
-                images.filter(|image| !image.trim().is_empty()).for_each(&mut *found);
-                walk(value, rest, found);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Returns whether a line of YAML or JSON gives an image that name.
-fn names(line: &str, image: &str) -> bool {
-    let is_key = |before: &str| {
-        let before = before.trim_end().trim_end_matches(['"', '\'']).trim_end();
-        let Some(before) = before.strip_suffix(':') else { return false };
-        let before = before.trim_end().trim_end_matches('"');
-        ["image", "reference"].iter().any(|key| before.ends_with(key))
-    };
-    let ends = |behind: &str| behind.chars().next().is_none_or(|c| "\"' ,}\t#".contains(c));
-    !line.trim_start().starts_with('#')
-        && line
-            .match_indices(image)
-            .any(|(at, _)| is_key(&line[..at]) && ends(&line[at + image.len()..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_image_is_found_with_its_line() {
-        let text = "\
-# image: c.io/comment:1
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  template:
-    spec:
-      initContainers:
-        - name: init
-          image: 'c.io/init:1'
-      containers:
-        - image: c.io/app:1  # the app
-          name: app
-        - { name: log, image: \"c.io/app:10\" }
-      volumes:
-        - name: model
-          image:
-            reference: c.io/model:2
----
-kind: List
-items:
-  - kind: CronJob
-    metadata: { name: nightly }
-    spec: { jobTemplate: { spec: { template: { spec: { containers: [{ image: c.io/app:1 }] } } } } }
----
-image: c.io/values:1
-";
-        let found = named_images(text.as_bytes()).unwrap();
-        let mut shown: Vec<(&str, &[usize], String)> =
-            found.iter().map(|it| (&*it.image, &*it.lines, it.objects.join(" "))).collect();
-        shown.sort_unstable();
-        let both = "deployment/web cronjob/nightly".to_owned();
-        let web = || "deployment/web".to_owned();
-        let wanted: [(&str, &[usize], String); 4] = [
-            ("c.io/app:1", &[12, 24], both),
-            ("c.io/app:10", &[14], web()),
-            ("c.io/init:1", &[10], web()),
-            ("c.io/model:2", &[18], web()),
-        ];
-        assert_eq!(shown, wanted);
-        let json = r#"{"kind":"Pod","metadata":{"name":"a"},"spec":{"containers":[{"image":"c.io/a:1"}]}}"#;
-        assert_eq!(named_images(json.as_bytes()).unwrap()[0].lines, [1]);
-    }
 
     #[test]
     fn a_pod_is_that_of_the_workload() {
@@ -267,17 +130,5 @@ spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: a, image
         };
         assert_eq!(kinds(&versioned), [Some(WorkloadKind::Deployment), None]);
         assert_eq!(pod_templates(b"a: ["), []);
-    }
-
-    #[test]
-    fn what_is_no_manifest_is_bounded() {
-        assert!(named_images(b"a: [").is_err());
-        assert_eq!(named_images(b"").unwrap(), []);
-        let deep = |levels: usize| {
-            let pod = "{containers: [{name: a, image: c.io/a:1}]}";
-            let text = format!("kind: X\na: {}{pod}{}", "{b: ".repeat(levels), "}".repeat(levels));
-            named_images(text.as_bytes()).map(|images| images.len())
-        };
-        assert_eq!((deep(10), deep(60)), (Ok(1), Ok(0)));
     }
 }

@@ -50,6 +50,26 @@ pub struct Refused {
     pub said: String,
 }
 
+/// A dry run that did not say whether admission takes an object.
+#[derive(Serialize)]
+pub struct DryRun {
+    /// The kind and name of the workload.
+    pub object: String,
+    /// Which of the two.
+    pub tried: Tried,
+    /// Its resource, as RBAC names it.
+    pub resource: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The caller, if it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Where the manifests name its images.
+    pub at: String,
+    /// What the API server said.
+    pub said: String,
+}
+
 /// What a dry run tries to create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::VariantNames)]
 #[serde(rename_all = "kebab-case")]

@@ -5,8 +5,9 @@ use serde::Serialize;
 use super::{
     on_node::HeldImage,
     pace::Pace,
-    parts::{NotTried, OwnSecret, Refused, Tried},
+    parts::{DryRun, NotTried, OwnSecret, Refused, Tried},
 };
+use crate::kit::target::NamedBy;
 
 /// What pods that wait for an image show, and why it cannot be seen.
 #[derive(Serialize, strum::VariantNames)]
@@ -262,23 +263,15 @@ pub enum Problem {
         admitted: String,
     },
     /// Whether admission takes a workload or its pod was not seen.
-    AdmissionNotTried {
-        /// The kind and name of the workload.
-        object: String,
-        /// Which of the two.
-        tried: Tried,
-        /// Its resource, as RBAC names it.
-        resource: String,
-        /// The namespace.
-        namespace: String,
-        /// The caller, if it was asked.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        user: Option<String>,
-        /// Where the manifests name its images.
-        at: String,
-        /// What the API server said.
-        said: String,
-    },
+    AdmissionNotTried(DryRun),
+    /// The pull policy of a pod that manifests describe is Never.
+    ManifestNeverPulls(NamedBy),
+    /// The pods that manifests describe present pull secrets of their own, which were not tried.
+    ManifestSecretsNotTried(NamedBy),
+    /// What manifests name may be no image.
+    ManifestImageUncertain(NamedBy),
+    /// Manifests have values behind a key `image` that are none.
+    ManifestValuesNotChecked(NamedBy),
     /// The pull policy is Never, and the kubelet keeps an image that is there from these pods.
     CachedImageWithheld {
         /// The image on the node.

@@ -20,7 +20,7 @@ use crate::{
     steps,
 };
 use sign_in::not_tried;
-pub use sign_in::{Instead, account, instead, is_by_account, takes_over};
+pub use sign_in::{Instead, account, instead, is_by_account, is_sign_in, takes_over};
 use works::{telling, while_it_works};
 
 /// The reason of a pod whose image the runtime refuses for its signature: one of the CRI, not words.

@@ -18,6 +18,11 @@ use crate::{
 /// The steps whose result depends on who signs in.
 const SIGN_IN: [Step; 4] = [steps::KUBELET, steps::IDENTITY, steps::EXCHANGE, steps::TOKEN];
 
+/// Returns whether the result of a step depends on who signs in.
+pub fn is_sign_in(step: &str) -> bool {
+    SIGN_IN.iter().any(|one| one.name == step)
+}
+
 /// The finding that the kubelet signs in as the service account of the pod.
 const BY_ACCOUNT: &str = "kubelet/service-account-decides";
 
@@ -39,7 +44,7 @@ pub fn instead(
     nodes: &[&str],
 ) -> Vec<Instead> {
     let mut parts: Vec<Instead> = vec![];
-    if SIGN_IN.iter().all(|one| one.name != step) {
+    if !is_sign_in(step) {
         return parts;
     }
     let behind =

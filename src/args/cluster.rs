@@ -173,6 +173,7 @@ impl NodeArgs {
             namespace: self.jobs_namespace.clone(),
             image: self.program.image.clone(),
             live: self.program.live,
+            rules: vec![],
         }
     }
 

@@ -37,8 +37,9 @@ pub(crate) struct WhyArgs {
     /// could not be pulled today, where another node needs them. Each is tried from one node that has it
     #[arg(long, conflicts_with_all = ["message", "files"], help_heading = "Which pods")]
     pub all_images: bool,
-    /// Check every image that these manifests name, from one node of each pool: a file, a folder, or -
-    /// for standard input, such as of kustomize or helm template (repeatable)
+    /// Check the images behind every key `image` of these manifests, from one node of each pool that their
+    /// pods can run on: a file, a folder, or - for standard input, such as of kustomize or helm template
+    /// (repeatable)
     #[arg(short = 'f', long = "filename", value_name = "FILE", conflicts_with_all = ["named", "all_namespaces", "selector", "message"], help_heading = "Which pods")]
     pub files: Vec<PathBuf>,
     /// Only read this message of the kubelet, as an event of the pod has it; - reads it from standard

@@ -120,6 +120,7 @@ pub(super) fn target(options: &CheckOptions, text: String, password: Option<Secr
         flags: flags(options),
         own_flags: flags(options),
         named_at: vec![],
+        uses: checks::kit::target::ManifestUses::default(),
         sign_in: SignIn {
             who: options.identity.clone(),
             given: options.username.clone().zip(password),

@@ -1,6 +1,10 @@
 //! What the Jobs of `check-acr node` have in common, from its arguments.
 
-use checks::kit::{Target, kube::KubeOptions};
+use checks::kit::{
+    Target,
+    kube::{KubeOptions, NodeRequest},
+    rules::NodeRules,
+};
 
 use crate::{
     args::{CheckOptions, NodeArgs},
@@ -13,7 +17,7 @@ pub(super) fn settings(targets: &[Target], kube: &KubeOptions, args: &NodeArgs) 
     JobSettings {
         run: run_name(),
         namespace: kube.namespace.clone().unwrap_or_else(|| "default".to_owned()),
-        request: args.request(),
+        request: NodeRequest { rules: rules(targets), ..args.request() },
         pull_secret: args.program.pull_secret.clone(),
         arguments: arguments(&args.options),
         // Whoever may read Jobs reads these.
@@ -22,6 +26,12 @@ pub(super) fn settings(targets: &[Target], kube: &KubeOptions, args: &NodeArgs) 
         // The pod starts before the agent does.
         deadline: timeout + 60,
     }
+}
+
+/// Returns what the pods of each target ask of their nodes; nothing where none asks anything.
+fn rules(targets: &[Target]) -> Vec<Vec<NodeRules>> {
+    let rules: Vec<Vec<NodeRules>> = targets.iter().map(|it| it.uses.nodes.clone()).collect();
+    if rules.iter().all(Vec::is_empty) { vec![] } else { rules }
 }
 
 /// Returns what the agent is asked: no secrets, and no files of this machine.

@@ -31,6 +31,7 @@ pub(super) async fn print(args: &NodeArgs, targets: &[Target]) -> Result<Exit, S
         attributes: vec![],
         image: Some("IMAGE-OF-THE-NODE".to_owned()),
         pool: String::new(),
+        targets: vec![],
     };
     let nodes: Vec<ChosenNode> = names.into_iter().map(node).collect();
     let programs = Programs { own: |_| carry::this_program(), other: args.program.agent.clone() };

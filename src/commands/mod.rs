@@ -14,7 +14,8 @@ pub(crate) mod lab;
 pub(crate) mod lab_nodes;
 mod list;
 mod manifests;
-pub(crate) mod node;
+pub(crate) mod named_in;
+mod node;
 mod preflight;
 mod rbac;
 pub(crate) mod show;
@@ -32,7 +33,7 @@ pub(crate) async fn run(args: Args) -> Exit {
     let done = match (args.command, args.check) {
         (Some(Command::Check(check)), _) => check::run(*check).await,
         (None, check) => check::run(check).await,
-        (Some(Command::Node(node)), _) => node::run(*node).await,
+        (Some(Command::Node(node)), _) => Box::pin(node::run(*node)).await,
         (Some(Command::Aks(aks)), _) => aks::run(*aks).await,
         (Some(Command::Rbac(rbac)), _) => rbac::run(&rbac),
         (Some(Command::Cleanup(cleanup)), _) => cleanup::run(cleanup).await,

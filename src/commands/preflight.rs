@@ -1,19 +1,31 @@
 //! `check-acr why -f FILE`: can the cluster pull every image that these manifests name?
 
-use std::{env, fs, path::Path};
+use std::{
+    collections::{BTreeSet, HashMap},
+    env, fs,
+    path::Path,
+};
 
 #[cfg(feature = "lab")]
 use checks::kit::engine::Event;
 use checks::{
-    NamedImage, PodTemplate,
-    kit::{Target, World, sanitize_text, target::image_of_pod},
-    named_images, pod_templates,
+    ImageUse, NamedImages, PodTemplate,
+    kit::{
+        Target, World,
+        rules::Platform,
+        sanitize_text,
+        target::{ManifestUses, NamedBy, image_of_pod},
+    },
+    pod_templates,
 };
 
 use super::{
     check, inputs,
+    named_in::{Images, listed},
     node::{self, Cluster},
 };
+#[cfg(feature = "lab")]
+use crate::run::run as run_plans;
 use crate::{Exit, args::WhyArgs, carry, wait::no_longer_than};
 
 /// The most that is read of all files.
@@ -22,8 +34,6 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 const MAX_FILES: usize = 500;
 /// The most images.
 const MAX_IMAGES: usize = 100;
-/// How many places of an image are named.
-const MAX_PLACES: usize = 20;
 
 /// What manifests ask for.
 pub(super) struct Preflight {
@@ -62,7 +72,7 @@ pub(super) async fn in_world(
     Box::pin(node::in_world(asked.targets, world, cluster, &node_args, asked.pods)).await
 }
 
-/// Looks from the nodes at what manifests ask for.
+/// Looks at what manifests ask for.
 #[cfg(feature = "lab")]
 pub(super) async fn look(
     asked: Preflight,
@@ -71,64 +81,86 @@ pub(super) async fn look(
     args: &WhyArgs,
     tell: impl Fn(Event) + 'static,
 ) {
+    if args.here {
+        let tell = move |event: &Event| tell(event.clone());
+        run_plans(asked.targets, world, &args.options.wanted(), tell).await;
+        return;
+    }
     let node_args = args.of_nodes(vec![]);
     node::look_with(asked.pods, asked.targets, world, cluster, &node_args, tell).await;
 }
 
 /// Reads manifests, each with the name of its file.
 pub(super) fn read(texts: &[(String, String)], args: &WhyArgs) -> Result<Preflight, String> {
-    let (mut images, mut pods) = (vec![], vec![]);
+    let (mut images, mut pods, mut others) = (Images::default(), vec![], vec![]);
     for (file, text) in texts {
-        let named = named_images(text.as_bytes());
-        let named = named.map_err(|error| format!("{file}: no YAML: {error}"))?;
-        named.iter().for_each(|one| add(&mut images, file, one));
+        let named = NamedImages::read(text.as_bytes());
+        let named = named.map_err(|error| format!("{file}: {error}"))?;
         let of_file = pod_templates(text.as_bytes()).into_iter();
-        pods.extend(of_file.map(|pod| PodTemplate { at: places(file, &named, &pod), ..pod }));
+        let lines = lines(&named.uses);
+        pods.extend(of_file.map(|pod| PodTemplate { at: places(file, &lines, &pod), ..pod }));
+        others.extend(named.others.iter().map(|line| format!("{file}:{line}")));
+        named.uses.into_iter().for_each(|one| images.add(file, one));
     }
+    let others = listed(&others);
     if images.is_empty() {
-        return Err("these manifests name no image".into());
+        let but = others.map(|others| format!("; what stands behind `image` is none: {others}"));
+        return Err(format!("these manifests name no image{}", but.unwrap_or_default()));
     }
     if images.len() > MAX_IMAGES {
         return Err(format!(
             "these manifests name more than {MAX_IMAGES} images; give fewer files"
         ));
     }
-    Ok(Preflight { targets: targets(images, args), pods })
+    Ok(Preflight { targets: targets(images, others, args), pods })
+}
+
+/// The lines of a file that name each of its images.
+fn lines(named: &[ImageUse]) -> HashMap<&str, BTreeSet<u64>> {
+    let mut lines = HashMap::<&str, BTreeSet<u64>>::new();
+    for one in named {
+        lines.entry(&one.image).or_default().insert(one.line);
+    }
+    lines
 }
 
 /// Returns the lines that name the images of a pod.
-fn places(file: &str, named: &[NamedImage], pod: &PodTemplate) -> String {
-    let is_its = |one: &&NamedImage| pod.images.iter().any(|(_, image)| *image == one.image);
-    let lines = named.iter().filter(is_its).flat_map(|one| &one.lines);
-    let lines: Vec<String> = lines.take(MAX_PLACES).map(|line| format!("{file}:{line}")).collect();
-    sanitize_text(&if lines.is_empty() { file.to_owned() } else { lines.join(", ") })
+fn places(file: &str, lines: &HashMap<&str, BTreeSet<u64>>, pod: &PodTemplate) -> String {
+    let its = pod.images.iter().filter_map(|(_, image)| lines.get(image.as_str()));
+    let its: BTreeSet<&u64> = its.flatten().collect();
+    let its: Vec<String> = its.iter().map(|line| format!("{file}:{line}")).collect();
+    listed(&its).unwrap_or_else(|| sanitize_text(file))
 }
 
-/// An image, and the places that name it.
-type Named = (String, Vec<String>);
-
-fn add(images: &mut Vec<Named>, file: &str, one: &NamedImage) {
-    let place = images.iter().position(|(image, _)| *image == one.image).unwrap_or_else(|| {
-        images.push((one.image.clone(), vec![]));
-        images.len() - 1
-    });
-    let places = &mut images[place].1;
-    let objects = one.objects.join(", ");
-    let lines: Vec<String> = one.lines.iter().map(|line| format!("{file}:{line}")).collect();
-    let at = if lines.is_empty() { file.to_owned() } else { lines.join(", ") };
-    if places.len() < MAX_PLACES {
-        places.push(sanitize_text(&format!("{at} ({objects})")));
-    }
+/// Returns the platform of the nodes that the pods ask for, where they all ask for the same.
+fn platform(uses: &ManifestUses) -> Option<Platform> {
+    let of = |label| {
+        let mut values = uses.nodes.iter().map(|rules| rules.only_value(label));
+        let first = values.next()??;
+        values.all(|other| other == Some(first)).then_some(first)
+    };
+    let (os, arch) = (of("kubernetes.io/os"), of("kubernetes.io/arch"));
+    let here = Platform::here();
+    os.or(arch)?;
+    Some(Platform::normal(os.unwrap_or(&here.os), arch.unwrap_or(&here.arch), None, None))
 }
 
-fn targets(images: Vec<Named>, args: &WhyArgs) -> Vec<Target> {
+/// Returns a target for each image. What is no image is told beside the first of them.
+fn targets(images: Images, others: Option<String>, args: &WhyArgs) -> Vec<Target> {
     let of_nodes = if args.here { vec![] } else { args.of_nodes(vec![]).flags() };
-    let target = |(image, named_at): Named| {
+    let target = |(image, named_at, uses): (String, Vec<String>, ManifestUses)| {
         let target = check::target(&args.options, image_of_pod(&image), None);
         let flags = of_nodes.iter().cloned().chain(target.flags).collect();
-        Target { named_at, flags, ..target }
+        let asked = platform(&uses).filter(|_| target.is_platform_assumed);
+        let is_platform_assumed = target.is_platform_assumed && asked.is_none();
+        let platform = asked.unwrap_or(target.platform);
+        Target { named_at, uses, flags, platform, is_platform_assumed, ..target }
     };
-    images.into_iter().map(target).collect()
+    let mut targets: Vec<Target> = images.into_iter().map(target).collect();
+    if let Some(first) = targets.first_mut() {
+        first.uses.others = others.map(|at| NamedBy { at, ..NamedBy::default() });
+    }
+    targets
 }
 
 /// Returns the texts of a file, of the files of a folder, or of standard input, by their names.

@@ -299,6 +299,7 @@ mod tests {
             flags: vec![],
             own_flags: vec![],
             named_at: vec![],
+            uses: checks::kit::target::ManifestUses::default(),
             sign_in: checks::kit::target::SignIn::default(),
             control_plane: checks::kit::target::ControlPlane::default(),
         }

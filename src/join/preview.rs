@@ -92,12 +92,14 @@ fn admitted(
                 let other = if other.asked.is_err() { read(other.id()) } else { other };
                 let at = target.named_at.iter();
                 let named_at = at.map(|at| format!("{at}: {} → {}", target.id(), other.id()));
-                Target { named_at: named_at.collect(), flags: target.flags.clone(), ..other }
+                let (flags, uses) = (target.flags.clone(), target.uses.clone());
+                Target { named_at: named_at.collect(), flags, uses, ..other }
             });
             let one = other.unwrap_or_else(|| target.clone());
             match all.iter_mut().find(|(known, _)| known.id() == one.id()) {
                 Some((known, images)) => {
                     known.named_at.extend(one.named_at);
+                    known.uses.join(one.uses);
                     images.push(named.clone());
                 }
                 None => all.push((one, vec![named.clone()])),

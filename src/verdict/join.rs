@@ -13,6 +13,7 @@ use checks::{
 
 use super::cause::{Cause, Sighting};
 use super::compare::{SideBySide, compare, side_by_side};
+use super::manifests::{self, Joined};
 use super::one::{Context, Outcome, Reason, ViewVerdict, explains, is_way_unknown, read};
 use super::waiting::{not_of_nodes, not_of_pods, of_pods};
 use crate::{
@@ -90,7 +91,7 @@ impl<'a> Verdict<'a> {
             let explained: Vec<Cause<'a>> = could_not_tell.extract_if(.., is_explained).collect();
             cause.consequences.extend(explained.into_iter().flat_map(|open| open.consequences));
         }
-        let can = match of_pods.can {
+        let mut can = match of_pods.can {
             _ if is_settled => Outcome::No,
             _ if !causes.is_empty() => can,
             None if can == Outcome::No => Outcome::CouldNotTell,
@@ -101,6 +102,15 @@ impl<'a> Verdict<'a> {
         causes.extend(new);
         could_not_tell.extend(of_pods.could_not_tell);
         warnings.extend(of_pods.warnings);
+        manifests::add(
+            report,
+            &mut Joined {
+                causes: &mut causes,
+                could_not_tell: &mut could_not_tell,
+                warnings: &mut warnings,
+                can: &mut can,
+            },
+        );
         let side_by_side = side_by_side(report, &views);
         let explaining = report.views.iter().zip(&views).enumerate().filter(|(_, (view, read))| {
             let is_of_azure = view.vantage == Vantage::Azure;

@@ -3,6 +3,7 @@
 mod cause;
 mod compare;
 mod join;
+mod manifests;
 mod one;
 mod waiting;
 

@@ -84,6 +84,7 @@ pub async fn run<T: std::fmt::Debug + 'static>(
         flags: vec![],
         own_flags: vec![],
         named_at: vec![],
+        uses: checks::kit::target::ManifestUses::default(),
     };
     let shown = format!("{world:?}");
     let (said, exchanges) = (Rc::new(RefCell::new(shown)), Rc::new(RefCell::new(vec![])));

@@ -1,11 +1,14 @@
 //! What the steps that look at the cluster hand on, to what starts Jobs there.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{
     client::Kube,
     rights::{Loses, Right},
 };
+use crate::kit::engine::Finding;
 
 /// An API server that answers.
 #[derive(Debug, Serialize)]
@@ -53,6 +56,12 @@ pub struct Nodes {
     pub all: usize,
     /// How many pools they are of.
     pub pools: usize,
+    /// The places of the targets that each of them is asked for, where pods ask something of their nodes.
+    #[serde(skip)]
+    pub asked: BTreeMap<String, Vec<usize>>,
+    /// The places of the targets that none of them is asked for, and why.
+    #[serde(skip)]
+    pub unplaced: Vec<(usize, Finding)>,
 }
 
 /// A node that looks.
@@ -68,4 +77,6 @@ pub struct ChosenNode {
     pub image: Option<String>,
     /// Its pool.
     pub pool: String,
+    /// The places of the targets whose pods can run there, where pods ask something of their nodes.
+    pub targets: Vec<usize>,
 }

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::kit::rules::NodeRules;
+
 /// Which cluster is asked, and as which user.
 #[derive(Clone, Debug, Default)]
 pub struct KubeOptions {
@@ -63,6 +65,9 @@ pub struct NodeRequest {
     pub image: Option<String>,
     /// Whether the pod may read the environment of the node's processes.
     pub live: bool,
+    /// What the pods of each target ask of their nodes: one of these must fit, where there are any. Nothing
+    /// where no target asks anything.
+    pub rules: Vec<Vec<NodeRules>>,
 }
 
 /// Which nodes look.

@@ -5,6 +5,7 @@ mod cloud;
 mod control_plane;
 mod host;
 mod managed_identity;
+mod manifest_uses;
 mod pod_image;
 mod resource_id;
 
@@ -23,6 +24,7 @@ pub use control_plane::{ClusterName, ControlPlane};
 use host::is_host_alone;
 pub use host::{Host, HostPurpose, IMDS, is_private};
 pub use managed_identity::ManagedIdentityId;
+pub use manifest_uses::{ManifestUses, NamedBy};
 pub use pod_image::image_of_pod;
 pub use resource_id::{ResourceId, is_plain_id};
 
@@ -53,6 +55,8 @@ pub struct Target {
     pub own_flags: Vec<String>,
     /// Where manifests name it: files and lines.
     pub named_at: Vec<String>,
+    /// What they say of those who name it.
+    pub uses: ManifestUses,
 }
 
 /// A registry, and an image in it if one is named.
@@ -274,6 +278,9 @@ impl Target {
         if !self.named_at.is_empty() {
             map.insert("named_at".into(), json!(self.named_at));
         }
+        if self.uses != ManifestUses::default() {
+            map.insert("uses".into(), json!(self.uses));
+        }
         map.insert("flags".into(), json!(self.flags));
         map.insert("other_flags".into(), json!(without_sign_in(&self.flags)));
         map.insert("here_flags".into(), json!(without_sign_in(&self.own_flags)));
@@ -340,10 +347,7 @@ fn accept(host: &Host, image: Option<&Image>) -> Result<(), InvalidReference> {
     let fits = |label: &&str| (1..=63).contains(&label.len());
     let no_port = host.port == 0 || (host.name.contains(':') && !address);
     if no_port || !address && (host.name.len() > 253 || !labels.iter().all(fits)) {
-        return Err(InvalidReference::Invalid {
-            reason: ReferenceError::NotAHostName,
-            repaired: None,
-        });
+        return Err(invalid(ReferenceError::NotAHostName, None));
     }
     let login_server = match host.kind() {
         AcrHostKind::DataEndpoint => host.azure().map(|name| name.login_server()),

@@ -5,6 +5,7 @@ mod disk;
 mod environment;
 mod file_error;
 mod files;
+mod lined;
 pub mod process;
 mod processes;
 mod programs;
@@ -34,6 +35,7 @@ pub use disk::FakeDisk;
 pub use environment::{OddSetting, UNIT_READS, Unit, UnitEnvironment, Units, Variables};
 pub use file_error::FileError;
 pub use files::{FileKind, NODE_FILES};
+pub use lined::{Contents, Lined, Unread, lined_documents};
 pub use process::ProcessError;
 pub use processes::{Namesakes, PROCESS_READS, Process, Seen};
 pub use programs::Program;
@@ -43,7 +45,7 @@ pub use root::FILE_WAIT;
 pub use roots::{BUNDLES, CERTIFICATE_FOLDERS, Roots};
 pub use toml::{Toml, toml};
 pub use trust::{DELIVERED, TrustChange, TrustFile, TrustPlaces, TrustRead, TrustStore};
-pub use yaml::{yaml, yaml_documents, yaml_loosely};
+pub use yaml::{yaml, yaml_loosely};
 
 /// What a check can know of its surroundings. The tests run the same checks as a release.
 #[derive(Clone, Debug)]

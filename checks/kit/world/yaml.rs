@@ -10,12 +10,6 @@ pub fn yaml(bytes: &[u8]) -> Result<Value, Unusable> {
     serde_saphyr::from_str(text).map_err(|error| place(&error))
 }
 
-/// Every document of a text.
-pub fn yaml_documents(bytes: &[u8]) -> Result<Vec<Value>, Unusable> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Malformed::NotText)?;
-    serde_saphyr::from_multiple(text).map_err(|error| place(&error))
-}
-
 /// Where a text does not parse: what stands there may be a password.
 fn place(error: &serde_saphyr::Error) -> Unusable {
     match error.location() {

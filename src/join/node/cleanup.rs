@@ -94,6 +94,7 @@ fn cluster() -> Target {
         flags: vec![],
         own_flags: vec![],
         named_at: vec![],
+        uses: checks::kit::target::ManifestUses::default(),
         sign_in: SignIn::default(),
         control_plane: ControlPlane::default(),
     }

@@ -1,12 +1,12 @@
 //! Makes events of what a node reported, or of why it did not.
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use checks::{
     kit::{
         Target,
         engine::{Event, EventKind, StepEnd, VERSION, Vantage},
-        kube::{ChosenNode, JobProblem},
+        kube::{ChosenNode, JobProblem, Nodes},
     },
     steps,
 };
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::manifest::Asked;
-use crate::join::run_started;
+use crate::join::{of_cluster, run_started};
 
 /// The label that the agent gives by itself.
 const RESOLVER: &str = "resolver";
@@ -24,7 +24,7 @@ pub(super) struct Grafter {
     /// The targets by their ids, as they were understood here.
     pub(super) targets: Vec<(String, Map<String, Value>)>,
     /// Which of them each node is asked for; all where a node is not named.
-    pub(super) asked: Asked,
+    asked: RefCell<Asked>,
     /// Whether pods look and not nodes.
     pub(super) on_pod_network: bool,
 }
@@ -32,12 +32,18 @@ pub(super) struct Grafter {
 impl Grafter {
     pub(super) fn new(targets: &[Target], asked: Asked, on_pod_network: bool) -> Self {
         let understood = |target: &Target| (target.id(), target.describe());
+        let asked = RefCell::new(asked);
         Self { targets: targets.iter().map(understood).collect(), asked, on_pod_network }
+    }
+
+    /// Notes which targets each node is asked for, where that is known only when the nodes are.
+    pub(super) fn ask(&self, asked: Asked) {
+        self.asked.replace(asked);
     }
 
     /// Returns the targets that a node is asked for.
     fn targets_of(&self, node: &ChosenNode) -> Vec<&(String, Map<String, Value>)> {
-        match self.asked.get(&node.name) {
+        match self.asked.borrow().get(&node.name) {
             Some(places) => places.iter().filter_map(|place| self.targets.get(*place)).collect(),
             None => self.targets.iter().collect(),
         }
@@ -81,6 +87,14 @@ impl Grafter {
         self.targets_of(node).into_iter().all(|(id, _)| {
             let started = |event: &Event| matches!(event.kind, EventKind::RunStarted { .. });
             events.iter().any(|event| event.target == *id && started(event))
+        })
+    }
+
+    /// Returns the events that say of targets that no node is asked for them, and why.
+    pub(super) fn unplaced(&self, nodes: &Nodes) -> impl Iterator<Item = Event> {
+        nodes.unplaced.iter().filter_map(|(place, finding)| {
+            let (step, finding) = (steps::NODES.name.to_owned(), finding.clone());
+            Some(of_cluster(&self.targets.get(*place)?.0, EventKind::Found { step, finding }))
         })
     }
 

@@ -272,6 +272,7 @@ mod tests {
             attributes: vec![("pool", "blue".into())],
             image: None,
             pool: "blue".into(),
+            targets: vec![],
         }
     }
 

@@ -162,7 +162,12 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
                 cx.add_finding(JobProblem::PodsOnly {});
             }
             let namespace = access.namespace.clone();
-            let settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
+            let mut settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
+            if !nodes.asked.is_empty() {
+                settings.asked.clone_from(&nodes.asked);
+                grafter.ask(nodes.asked.clone());
+                grafter.unplaced(nodes).for_each(|event| hearing(event));
+            }
             let (jobs, unread) = Jobs::new(
                 (cx, &api.kube),
                 &settings,
@@ -185,25 +190,27 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
         let told = reported.part(|reported| Ok(reported.told.clone()));
         checks::explain_nodes(&mut plan, &aks, &told);
     }
-    // Packing is begun at once: it takes a while, and so do the steps before the Jobs.
-    let packing = async {
-        if is_carried {
-            let _ = packages.of(THIS_PROCESSOR).await;
-        }
-        std::future::pending::<()>().await;
-    };
-    let running = Box::pin(async {
-        tokio::select! {
-            () = plan.run(|_| true) => {}
-            () = packing => {}
-        }
-    });
+    let running = Box::pin(run_and_pack(plan, is_carried.then_some(&*packages)));
     if let Some(why) = cut_short(running, reach_timeout, &is_creating, &stop).await {
         for kind in cut_ends(&kept.borrow(), ids.first(), why) {
             ids.iter().for_each(|id| last(of_cluster(id, kind.clone())));
         }
     }
     footprint.take()
+}
+
+/// Runs a plan. Packing is begun at once: it takes a while, and so do the steps before the Jobs.
+async fn run_and_pack(plan: Plan, packages: Option<&Packages>) {
+    let packing = async {
+        if let Some(packages) = packages {
+            let _ = packages.of(THIS_PROCESSOR).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = plan.run(|_| true) => {}
+        () = packing => {}
+    }
 }
 
 /// Runs a plan to its end, and returns why not, where it is cut short. Until its Jobs are created it may take

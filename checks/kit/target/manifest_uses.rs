@@ -1,0 +1,80 @@
+//! What manifests say of the pods that name an image.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kit::rules::NodeRules;
+
+/// What manifests say of those who name an image. The default says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct ManifestUses {
+    /// One that never pulls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub never: Option<NamedBy>,
+    /// Whether nobody pulls it.
+    pub all_never: bool,
+    /// One of the pods, where all of them present pull secrets of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<NamedBy>,
+    /// One of the places, where it may be no image at each of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guessed: Option<NamedBy>,
+    /// Values of keys `image` that are none: told once in a run, beside its first image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub others: Option<NamedBy>,
+    /// The nodes of those that pull it: of each something else may be asked. None where one of them asks
+    /// nothing of its node.
+    #[serde(skip)]
+    pub nodes: Vec<NodeRules>,
+}
+
+impl ManifestUses {
+    /// Adds what is said of others who name the image.
+    pub fn join(&mut self, other: Self) {
+        self.never = self.never.take().or(other.never);
+        self.others = self.others.take().or(other.others);
+        self.guessed = self.guessed.take().filter(|_| other.guessed.is_some());
+        if self.all_never {
+            // Of those that never pull, neither secrets nor nodes matter.
+            (self.secrets, self.nodes, self.all_never) =
+                (other.secrets, other.nodes, other.all_never);
+            return;
+        }
+        if other.all_never {
+            return;
+        }
+        self.secrets = self.secrets.take().filter(|_| other.secrets.is_some());
+        if self.nodes.is_empty() || other.nodes.is_empty() {
+            self.nodes.clear();
+            return;
+        }
+        for rules in other.nodes {
+            if !self.nodes.contains(&rules) {
+                self.nodes.push(rules);
+            }
+        }
+    }
+}
+
+/// Who names an image, and where.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NamedBy {
+    /// The file and the line, or several.
+    pub at: String,
+    /// The object, such as `deployment/web`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// The container or the volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The namespace, where the manifest names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The first of its pull secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// All of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<String>,
+}

@@ -1,0 +1,87 @@
+//! What the manifests that name the image add to the verdict: a pull that nobody does decides nothing, and
+//! neither does a refusal of other credentials than those of the pods.
+
+use std::borrow::Cow;
+
+use checks::{
+    kit::{engine::Finding, target::ManifestUses},
+    manifested, steps, waiting,
+};
+
+use super::{
+    cause::{Cause, Sighting},
+    one::Outcome,
+};
+use crate::report::Report;
+
+/// What counts over all views, as it is joined.
+pub(super) struct Joined<'v, 'a> {
+    pub(super) causes: &'v mut Vec<Cause<'a>>,
+    pub(super) could_not_tell: &'v mut Vec<Cause<'a>>,
+    pub(super) warnings: &'v mut Vec<Cause<'a>>,
+    pub(super) can: &'v mut Outcome,
+}
+
+/// Adds what manifests say of those who name the image.
+pub(super) fn add<'a>(report: &'a Report, joined: &mut Joined<'_, 'a>) {
+    let Some(uses) = report.uses() else { return };
+    of_uncertain(report, &uses, joined);
+    of_secrets(report, &uses, joined);
+    of_never(report, &uses, joined);
+    joined.warnings.extend(manifested::not_checked(&uses).and_then(|it| cause(report, it)));
+}
+
+/// Doubts what fails where it may be no image.
+fn of_uncertain<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'_, 'a>) {
+    let Some(finding) = manifested::is_uncertain(uses) else { return };
+    doubt(report, finding, joined, |_| true);
+}
+
+/// Doubts what depends on who signs in, where the pods sign in first with secrets of their own.
+fn of_secrets<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'_, 'a>) {
+    let Some(finding) = manifested::secrets_not_tried(uses) else { return };
+    doubt(report, finding, joined, |cause| waiting::is_sign_in(cause.step));
+}
+
+/// Tells that a pull decides nothing for those that never pull. Where others do, it decides for them; that
+/// admission refuses a pod, or that no runtime accepts the name, counts for all.
+fn of_never<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'_, 'a>) {
+    let Some(finding) = manifested::never_pulls(uses) else { return };
+    if uses.all_never {
+        let counts =
+            |cause: &Cause<'a>| [steps::POLICY.name, steps::IMAGE.name].contains(&cause.step);
+        joined.causes.retain(counts);
+        joined.could_not_tell.retain(counts);
+        joined.warnings.retain(counts);
+    }
+    joined.could_not_tell.splice(0..0, cause(report, finding));
+    settle(joined);
+}
+
+/// Makes could-not-tell of the causes that are open because of a finding, which comes before them.
+fn doubt<'a>(
+    report: &'a Report,
+    finding: Finding,
+    joined: &mut Joined<'_, 'a>,
+    is_open: impl Fn(&Cause<'a>) -> bool,
+) {
+    let open: Vec<Cause<'a>> = joined.causes.extract_if(.., |cause| is_open(cause)).collect();
+    if open.is_empty() {
+        return;
+    }
+    joined.could_not_tell.splice(0..0, cause(report, finding).into_iter().chain(open));
+    settle(joined);
+}
+
+/// Decides the outcome anew, where something was found open.
+fn settle(joined: &mut Joined<'_, '_>) {
+    *joined.can = if joined.causes.is_empty() { Outcome::CouldNotTell } else { Outcome::No };
+}
+
+/// Returns a finding of the manifests, as one of the first view: no view saw more of it.
+fn cause(report: &Report, finding: Finding) -> Option<Cause<'_>> {
+    let view = report.views.iter().find(|view| view.vantage.pulls()).or(report.views.first())?;
+    let seen = vec![Sighting { vantage: &view.vantage, finding: Cow::Owned(finding) }];
+    let (step, consequences) = (steps::POD.name, vec![]);
+    Some(Cause { step, seen, consequences, separators: vec![], workloads: None })
+}
