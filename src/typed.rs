@@ -12,6 +12,8 @@ use crate::args::Args;
 
 /// Programs whose `pull` people type from habit.
 const PULLERS: [&str; 5] = ["docker", "podman", "nerdctl", "crictl", "ctr"];
+/// Commands of kubectl that people type from habit.
+const KUBECTL: [&str; 5] = ["get", "describe", "logs", "apply", "run"];
 /// How the kubelet's messages of a failed pull begin (kubernetes, pkg/kubelet/images).
 const MESSAGES: [&str; 3] =
     ["failed to pull image", "back-off pulling image", "failed to pull and unpack image"];
@@ -67,6 +69,19 @@ pub(crate) fn read(words: &[String], cloud: Cloud) -> Result<Typed, String> {
 pub(crate) fn meant(words: &[impl AsRef<str>]) -> Option<String> {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     let (first, rest) = words.split_first()?;
+    let is_command = |word: &&str| near_command(word).is_some_and(|command| command == *word);
+    // Options stand behind the command.
+    if first.starts_with('-')
+        && let Some(at) = words.iter().position(|word| is_command(&word))
+    {
+        let (before, behind) = words.split_at(at);
+        let all = sanitize_text(&[behind, before].concat().join(" "));
+        return Some(format!("options stand behind the command: `check-acr {all}`"));
+    }
+    if KUBECTL.contains(first) && !rest.is_empty() {
+        let all = sanitize_text(&words.join(" "));
+        return Some(format!("{first} is no command of check-acr; did you mean `kubectl {all}`?"));
+    }
     if let Some((kind, name)) = first.split_once('/')
         && WorkloadKind::read(kind).is_some()
         && is_object_name(name)
@@ -272,6 +287,9 @@ mod tests {
             let error = typed(words).unwrap_err();
             assert!(error.contains(&format!("`check-acr why {}`", words.join(" "))), "{error}");
         }
+        let before = meant(&["-q", "--lang", "ko", "why", "-n", "shop"]).unwrap();
+        assert!(before.contains("`check-acr why -n shop -q --lang ko`"), "{before}");
+        assert!(meant(&["get", "pods"]).unwrap().contains("`kubectl get pods`"));
         assert!(meant(&["-n", "shop"]).unwrap().contains("`check-acr why -n shop`"));
         for image in ["docker.io/pod/x", "pod/x:v1", "team/app"] {
             assert!(typed(&[image]).is_ok(), "{image}");

@@ -54,8 +54,10 @@ fn no_credentials_travel_in_clear() {
     });
     for user in ["{token: canary-canary}", "{username: u, password: canary-canary}"] {
         let said = why(cluster, user, &["-vv"]);
-        assert_eq!(said.code, Some(0), "{}", said.out);
+        // It is let in, and there is no pod.
+        assert_eq!(said.code, Some(3), "{}", said.out);
         assert!(said.out.contains("as system:anonymous"), "{}", said.out);
+        assert!(said.out.contains("pod/none-present"), "{}", said.out);
     }
 }
 

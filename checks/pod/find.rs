@@ -13,6 +13,7 @@ use super::{
     said::Events,
     symptom,
     template::Templates,
+    unheard::is_unheard,
     without_pods::still_refused,
 };
 use crate::kit::{
@@ -75,12 +76,13 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     let unread = listed.await.err().map(|error| error.said());
     let templates = Templates::read(cx, api, &waiting).await;
     let mut folded = Folded::of(templates);
-    let (mut failing, mut unheard) = (0, 0);
+    let (mut failing, mut unheard) = (0, vec![]);
     for pod in &waiting {
         let symptoms = symptom::of(pod, &events, now);
         failing += usize::from(!symptoms.is_empty());
-        let is_unheard = symptoms.is_empty() && symptom::is_unheard(pod, &events, now);
-        unheard += usize::from(is_unheard);
+        if symptoms.is_empty() && is_unheard(pod, &events, now) {
+            unheard.push(&pod.metadata);
+        }
         folded.take(pod, &symptoms);
     }
     if let Some(said) = unread {
@@ -96,11 +98,13 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     if count == 0 && not_created.is_empty() {
         return Err(nothing_there(api, scope));
     }
-    if unheard > 0 && failing == 0 && not_created.is_empty() {
-        return Err(NoFact::could_not_tell(Problem::WaitUnheard { count: unheard }));
-    }
-    if unheard > 0 {
-        cx.add_finding(Problem::OthersUnheard { count: unheard });
+    if let Some(first) = unheard.first() {
+        let count = unheard.len();
+        if failing == 0 && not_created.is_empty() {
+            let (pod, namespace) = (sanitize_text(&first.name), sanitize_text(&first.namespace));
+            return Err(NoFact::could_not_tell(Problem::WaitUnheard { count, pod, namespace }));
+        }
+        cx.add_finding(Problem::OthersUnheard { count });
     }
     let mut images = folded.images();
     let node_group = on_node::examine(cx, api, &mut images).await;
@@ -171,7 +175,10 @@ fn nothing_there(api: &Api, scope: &PodScope) -> NoFact {
     let named: Vec<String> = named.collect();
     let what = match &scope.selector {
         Some(selector) => format!("pod -l {selector}"),
-        None if named.is_empty() => "pod".to_owned(),
+        None if named.is_empty() => {
+            let namespace = (!scope.everywhere).then(|| api.kube.cluster().namespace.clone());
+            return NoFact::could_not_tell(Problem::NonePresent { namespace });
+        }
         None => format!("pod of {}", named.join(", ")),
     };
     no_pod(api, scope, what)

@@ -82,6 +82,7 @@ impl OfImage {
             account: account(pod),
             // The runtime pulls the image of a sandbox itself, with what it has.
             secrets: if symptom.place == ImagePlace::Sandbox { vec![] } else { secrets(pod) },
+            one_of_several: symptom.one_of_several,
             asked: templates.asked(pod, symptom.place, symptom.container),
             node,
             ..WaitingWorkload::default()

@@ -20,6 +20,7 @@ mod problem;
 mod said;
 mod symptom;
 mod template;
+mod unheard;
 mod without_pods;
 
 pub use admission::{TriedAdmission, try_admission};

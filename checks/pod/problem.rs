@@ -59,6 +59,16 @@ pub enum Problem {
     WaitUnheard {
         /// How many pods.
         count: usize,
+        /// One of them.
+        pod: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// There is no pod at all where was looked.
+    NonePresent {
+        /// The namespace; nothing where all were asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
     },
     /// The same of pods beside those that are known to wait for an image.
     OthersUnheard {

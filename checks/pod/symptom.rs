@@ -21,12 +21,10 @@ const REASONS: [&str; 7] = [
     "SignatureValidationFailed",
 ];
 /// What a container is said to wait for while its image is pulled, and long before.
-const BEFORE: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
+pub(super) const BEFORE: [&str; 3] = ["ContainerCreating", "PodInitializing", ""];
 /// What a container is said to wait for where the kubelet gives the words of an error as the reason: it
 /// cannot decode a pull secret (kubernetes 1.34, pkg/kubelet/images, `EnsureImageExists`).
 const UNTYPED: &str = "Failed";
-/// How long the API server keeps events, in seconds (kube-apiserver, `--event-ttl`).
-const EVENTS_LIVE: i64 = 60 * 60;
 /// The word for a pull that has begun and not ended.
 pub(super) const PULLING: &str = "Pulling";
 
@@ -44,6 +42,8 @@ pub(super) struct Symptom<'a> {
     pub(super) retried_in: Option<i64>,
     /// For how many seconds it has been pulled.
     pub(super) pulling_for: Option<i64>,
+    /// Whether only one of several images fails, and nothing tells which.
+    pub(super) one_of_several: bool,
 }
 
 /// Returns whether events may say more of a pod: it waits for something.
@@ -67,23 +67,6 @@ pub(super) fn waits(pod: &Pod) -> bool {
         })
 }
 
-/// Returns whether nothing tells for what a pod waits: none of its containers has started, its status names
-/// no reason, and the events that named one are over, if there were any.
-pub(super) fn is_unheard(pod: &Pod, events: &Events, now: Timestamp) -> bool {
-    let status = &pod.status;
-    let mut all =
-        [&status.container_statuses, &status.init_container_statuses].into_iter().flatten();
-    let is_new = |status: &ContainerStatus| {
-        let state = &status.state;
-        state.running.is_none()
-            && state.terminated.is_none()
-            && state.waiting.as_ref().is_some_and(|it| BEFORE.contains(&it.reason.as_str()))
-    };
-    let taken = status.start_time.parse::<Timestamp>().ok();
-    let is_long = taken.is_some_and(|at| now.duration_since(at).as_secs() > EVENTS_LIVE);
-    is_long && all.all(is_new) && !events.tell_of(pod)
-}
-
 /// Returns the images of a pod that runs: what it would need on another node.
 pub(super) fn running(pod: &Pod) -> Vec<Symptom<'_>> {
     let spec = &pod.spec;
@@ -101,6 +84,7 @@ pub(super) fn running(pod: &Pod) -> Vec<Symptom<'_>> {
         message: String::new(),
         retried_in: None,
         pulling_for: None,
+        one_of_several: false,
     };
     let lists = [
         (ImagePlace::Container, &spec.containers),
@@ -160,6 +144,7 @@ fn of_sandbox<'a>(pod: &'a Pod, events: &'a Events, now: Timestamp) -> Option<Sy
         message: said.failed.as_ref().map(|(_, message)| message.clone()).unwrap_or_default(),
         retried_in: said.retried_in(now),
         pulling_for: None,
+        one_of_several: false,
     })
 }
 
@@ -188,6 +173,7 @@ fn of_container<'a>(
         message: waiting.message.clone(),
         retried_in: None,
         pulling_for: None,
+        one_of_several: false,
     };
     let volumes =
         pod.spec.volumes.iter().filter_map(|volume| Some((volume, volume.image.as_ref()?)));
@@ -201,6 +187,7 @@ fn of_container<'a>(
         message: waiting.message.clone(),
         retried_in: None,
         pulling_for: None,
+        one_of_several: false,
     });
     let is_untyped = is_untyped(&waiting.reason);
     if REASONS.contains(&waiting.reason.as_str()) || is_untyped {
@@ -224,9 +211,11 @@ fn of_container<'a>(
                 all.into_iter().filter(|one| !any || failed(one)).collect()
             }
         };
+        let one_of_several = chosen.len() > 1;
         let told = chosen.into_iter().map(|symptom| {
             let said = events.of(pod, symptom.image);
             Symptom {
+                one_of_several,
                 reason: if is_untyped { UNTYPED } else { symptom.reason },
                 message: fuller(symptom.message, said),
                 retried_in: said.and_then(|said| said.retried_in(now)),

@@ -79,7 +79,9 @@ fn replaced<'p>(
         ["deployment/", "replicaset/", "replicationcontroller/", "statefulset/", "daemonset/"];
     let of_controllers =
         |it: &&WaitingWorkload| CONTROLLERS.iter().any(|kind| it.workload.starts_with(kind));
-    let there = of.filter(|it| it.namespace == namespace).filter(of_controllers);
+    // One that another image keeps from starting would come back as stuck as it is.
+    let there = of.filter(|it| it.namespace == namespace && !it.one_of_several);
+    let there = there.filter(of_controllers);
     // One that waits for two images is named once.
     let names: BTreeSet<&String> = there.flat_map(|it| &it.pods).collect();
     let names = names.into_iter().filter(|name| is_object_name(name));

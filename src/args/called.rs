@@ -33,7 +33,9 @@ pub(crate) fn read() -> Result<Args, clap::Error> {
         // An option of another command says little where that command is what was mistyped.
         let is_unknown = error.kind() == ErrorKind::UnknownArgument;
         let words: Vec<_> = words.iter().skip(1).map(|word| word.to_string_lossy()).collect();
-        let meant = meant(&words).filter(|_| is_unknown);
+        // What is behind the command is its own.
+        let is_known = words.first().is_some_and(|word| command.find_subcommand(&**word).is_some());
+        let meant = meant(&words).filter(|_| is_unknown && !is_known);
         meant.map_or(error, |said| command.error(ErrorKind::InvalidSubcommand, said))
     })?;
     Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))

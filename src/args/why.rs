@@ -129,6 +129,18 @@ fn named(words: &[String]) -> Result<Vec<(WorkloadKind, String)>, String> {
         };
         WorkloadKind::read(text).ok_or_else(unknown)
     };
+    if let Some(text) = words.iter().find(|word| word.contains([' ', '"'])) {
+        let text = checks::kit::sanitize_text(text);
+        return Err(format!(
+            "a message of the kubelet stands behind --message: --message '{text}'"
+        ));
+    }
+    if let [image] = words
+        && image.split_once('/').is_some_and(|(host, _)| host.contains(['.', ':']))
+    {
+        let image = checks::kit::sanitize_text(image);
+        return Err(format!("{image} is an image; did you mean `check-acr node {image}`?"));
+    }
     let pairs: Vec<(&str, &str)> = match words {
         [] => return Ok(vec![]),
         words if words.iter().all(|word| word.contains('/')) => {

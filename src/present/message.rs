@@ -2,7 +2,10 @@
 
 use checks::{
     Message,
-    kit::messages::{Lang, Messages},
+    kit::{
+        messages::{Lang, Messages},
+        target::image_of_pod,
+    },
 };
 use serde::Serialize;
 
@@ -62,5 +65,6 @@ fn command(called: &str, image: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
     let plain =
         image.chars().all(is_plain) && image.starts_with(|c: char| c.is_ascii_alphanumeric());
-    plain.then(|| format!("{called} node {image}"))
+    // A bare word would be a registry's name.
+    plain.then(|| format!("{called} node {}", image_of_pod(image)))
 }

@@ -42,13 +42,16 @@ impl Page<'_> {
                 ("asked", &page.looked_at),
             ],
         );
-        for (severity, phrase) in [
-            (Severity::CouldNotTell, Phrase::WaitingOpen),
-            (Severity::Warning, Phrase::WaitingGone),
+        let is_slow = |group: &&Group| group.told.code == "pod/pull-slow";
+        let slow = page.groups.iter().filter(is_slow).map(|group| group.pods).sum::<usize>();
+        for (pods, phrase) in [
+            (of(Severity::CouldNotTell), Phrase::WaitingOpen),
+            (slow, Phrase::WaitingSlowly),
+            (of(Severity::Warning).saturating_sub(slow), Phrase::WaitingGone),
         ] {
             // A workload without a pod has none to count.
-            if of(severity) > 0 {
-                line += &phrase.say(self.lang, &[("pods", &of(severity).to_string())]);
+            if pods > 0 {
+                line += &phrase.say(self.lang, &[("pods", &pods.to_string())]);
             }
         }
         let fails = count(Severity::Error) > 0;
@@ -227,7 +230,10 @@ impl Page<'_> {
 
     fn workload(&self, it: &WaitingWorkload) -> String {
         let place = self.messages.word(it.place.into(), self.lang);
-        let count = if it.count > 1 { format!(" ×{}", it.count) } else { String::new() };
+        let mut count = if it.count > 1 { format!(" ×{}", it.count) } else { String::new() };
+        if it.alike > 0 {
+            count += &Phrase::AndAlike.say(self.lang, &[("pods", &it.alike.to_string())]);
+        }
         let name = if it.workload.starts_with("pod/") || it.count > 1 {
             it.workload.clone()
         } else {

@@ -230,6 +230,9 @@ pub struct WaitingWorkload {
     /// How many pods of workloads that do not travel along are like these, on the same node.
     #[serde(skip_serializing_if = "is_none")]
     pub alike: usize,
+    /// Whether only one of several images of its pods fails, and nothing tells which.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub one_of_several: bool,
     /// The names of the first of them.
     pub pods: Vec<String>,
     /// The node.

@@ -70,10 +70,7 @@ pub(super) enum Fault {
 impl Fault {
     /// Returns whether the kubelet or the API server refused before anything was asked.
     pub(super) fn is_local(self) -> bool {
-        matches!(
-            self,
-            BadReference | NeverPull | PullQps | SecretMissing | MalformedSecret | Admission
-        )
+        matches!(self, BadReference | NeverPull | PullQps | MalformedSecret | Admission)
     }
 
     /// Returns who writes the words of this fault.

@@ -42,6 +42,8 @@ impl Message {
         let suspects = fault.map(|fault| suspects::of(fault, &parts, first)).unwrap_or_default();
         if fault.is_some_and(Fault::is_local) {
             parts.phase = Phase::BeforeThePull;
+        } else if fault.is_none() {
+            parts.phase = Phase::UnknownPhase;
         }
         Self { quoted: words::heart(first), parts, cites, suspects }
     }

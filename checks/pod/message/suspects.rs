@@ -100,6 +100,7 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::TokenUnreadable => &["proxy-denies-host", "registry-challenge-invalid"],
         Fault::BadJson => bad_json(parts, error),
         Fault::BadAnswer | Fault::OddStatus => no_registry(parts),
+        Fault::NotFound if parts.phase == Phase::Unpacking => UNPACKED,
         // The token's host refuses a request that no registry's would.
         Fault::NotFound | Fault::NotAllowed if parts.phase == Phase::AskingForToken => {
             no_registry(parts)
@@ -315,10 +316,10 @@ fn forbidden(place: Place, parts: &Parts) -> &'static [&'static str] {
             "acr-service-endpoint-rule-missing",
         ],
         _ => &[
-            "registry-quota-other",
             "pullsecret-not-attached",
             "image-tag-not-found",
             "proxy-denies-host",
+            "registry-quota-other",
         ],
     }
 }

@@ -221,8 +221,14 @@ fn phase(lower: &str, first: &str) -> Phase {
         Phase::Unpacking
     } else if has(&["failed to authorize", " token", "no basic auth"]) {
         Phase::AskingForToken
-    } else if has(&["failed to copy", "httpreadseeker", "failed commit", "image configuration"])
-        || first.contains("/blobs/")
+    } else if has(&[
+        "failed to copy",
+        "httpreadseeker",
+        "failed commit",
+        "image configuration",
+        "reading blob",
+        "copying blob",
+    ]) || first.contains("/blobs/")
     {
         Phase::FetchingContent
     } else if has(&["failed to resolve", "manifest", "not found"]) || first.contains("/manifests/")
@@ -240,7 +246,9 @@ fn host(text: &str) -> Option<String> {
     }
     // The registry's own words end in a link to a page of help.
     let mut hosts = text.rmatch_indices("://").filter_map(|(at, _)| host_at(text, at + 3));
-    hosts.find(|host| host != "aka.ms").or_else(|| behind(text, PULLING_FROM))
+    hosts
+        .find(|host| !["aka.ms", "www.docker.com"].contains(&host.as_str()))
+        .or_else(|| behind(text, PULLING_FROM))
 }
 
 /// What containerd 1 says before the host that answered with a status.
