@@ -12,7 +12,7 @@ use super::{
     cause::{Cause, Sighting},
     one::Outcome,
 };
-use crate::report::Report;
+use crate::report::{Report, View};
 
 /// What counts over all views, as it is joined.
 pub(super) struct Joined<'v, 'a> {
@@ -78,9 +78,16 @@ fn settle(joined: &mut Joined<'_, '_>) {
     *joined.can = if joined.causes.is_empty() { Outcome::CouldNotTell } else { Outcome::No };
 }
 
-/// Returns a finding of the manifests, as one of the first view: no view saw more of it.
+/// Returns a finding of the manifests, which counts wherever somebody pulls.
 fn cause(report: &Report, finding: Finding) -> Option<Cause<'_>> {
-    let view = report.views.iter().find(|view| view.vantage.pulls()).or(report.views.first())?;
-    let seen = vec![Sighting { vantage: &view.vantage, finding: Cow::Owned(finding) }];
-    Some(Cause { step: steps::POD.name, seen, consequences: vec![], separators: vec![] })
+    let mut views: Vec<&View> = report.views.iter().filter(|view| view.vantage.pulls()).collect();
+    if views.is_empty() {
+        views.extend(report.views.first());
+    }
+    let mut seen = vec![];
+    for view in views {
+        seen.push(Sighting { vantage: &view.vantage, finding: Cow::Owned(finding.clone()) });
+    }
+    let step = steps::POD.name;
+    (!seen.is_empty()).then(|| Cause { step, seen, consequences: vec![], separators: vec![] })
 }
