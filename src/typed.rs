@@ -69,10 +69,10 @@ pub(crate) fn read(words: &[String], cloud: Cloud) -> Result<Typed, String> {
 pub(crate) fn meant(words: &[impl AsRef<str>]) -> Option<String> {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     let (first, rest) = words.split_first()?;
-    let is_command = |word: &&str| near_command(word).is_some_and(|command| command == *word);
+    let is_command = |word: &&str| near_command(word).is_some_and(|command| command == **word);
     // Options stand behind the command.
     if first.starts_with('-')
-        && let Some(at) = words.iter().position(|word| is_command(&word))
+        && let Some(at) = words.iter().position(is_command)
     {
         let (before, behind) = words.split_at(at);
         let all = sanitize_text(&[behind, before].concat().join(" "));

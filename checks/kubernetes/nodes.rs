@@ -96,9 +96,9 @@ fn no_node_fits<'r>(rules: impl Iterator<Item = &'r NodeRules>, count: usize) ->
 
 /// Returns the places of the targets whose pods can run on a node.
 fn targets(request: &NodeRequest, node: &Node) -> Vec<usize> {
-    let (name, labels) = (&node.metadata.name, &node.metadata.labels);
+    let (name, labels, taints) = (&node.metadata.name, &node.metadata.labels, &node.spec.taints);
     let fits = |rules: &[NodeRules]| {
-        rules.is_empty() || rules.iter().any(|rules| rules.fits(name, labels))
+        rules.is_empty() || rules.iter().any(|rules| rules.fits(name, labels, taints))
     };
     let all = request.rules.iter().enumerate();
     all.filter(|(_, rules)| fits(rules)).map(|(place, _)| place).collect()

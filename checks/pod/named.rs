@@ -97,7 +97,7 @@ impl NamedImages {
             is_certain: is_of_pod || is_written_out(image),
             is_never_pulled,
             secrets: around.secrets.clone(),
-            nodes: around.nodes.clone(),
+            nodes: if is_of_pod { around.nodes.clone().of_pod() } else { around.nodes.clone() },
         });
     }
 }
@@ -129,7 +129,8 @@ impl Around {
         let kind = fields.text_of("kind").filter(|_| may_be_object);
         let secrets = fields.field("imagePullSecrets");
         let nodes = NodeRules::read(|name| fields.field(name).map(Lined::value));
-        if kind.is_none() && secrets.is_none() && nodes.is_empty() {
+        let says_nodes = nodes != NodeRules::default();
+        if kind.is_none() && secrets.is_none() && !says_nodes {
             return None;
         }
         let mut within = self.clone();
@@ -145,7 +146,7 @@ impl Around {
             let names = secrets.items().iter().filter_map(|it| it.text_of("name").or(it.text()));
             within.secrets = names.filter(|name| is_object_name(name)).map(str::to_owned).collect();
         }
-        if !nodes.is_empty() {
+        if says_nodes {
             within.nodes = nodes;
         }
         Some(within)
@@ -301,9 +302,13 @@ spec: { containers: [{ name: app, image: c.io/a:1, imagePullPolicy: Always }] }
             (&*app.secrets, app.namespace.as_deref()),
             (&["one".into(), "two".into()][..], Some("shop"))
         );
-        assert_eq!(app.nodes.to_string(), "kubernetes.io/arch=arm64");
+        assert_eq!(app.nodes.to_string(), "kubernetes.io/arch=arm64, tolerations: -");
         assert_eq!((model.container.as_deref(), &model.nodes), (Some("model"), &app.nodes));
-        assert!(plain.secrets.is_empty() && plain.nodes.is_empty() && !plain.is_never_pulled);
+        assert!(
+            plain.secrets.is_empty()
+                && plain.nodes == NodeRules::default().of_pod()
+                && !plain.is_never_pulled
+        );
         assert_eq!(plain.namespace, None, "that is no namespace");
     }
 

@@ -12,7 +12,7 @@ use super::{
     cause::{Cause, Sighting},
     one::Outcome,
 };
-use crate::report::Report;
+use crate::report::{Report, View};
 
 /// What counts over all views, as it is joined.
 pub(super) struct Joined<'v, 'a> {
@@ -28,19 +28,19 @@ pub(super) fn add<'a>(report: &'a Report, joined: &mut Joined<'_, 'a>) {
     of_uncertain(report, &uses, joined);
     of_secrets(report, &uses, joined);
     of_never(report, &uses, joined);
-    joined.warnings.extend(manifested::not_checked(&uses).and_then(|it| cause(report, it)));
+    joined.warnings.extend(manifested::not_checked(&uses).and_then(|it| cause(report, &it)));
 }
 
 /// Doubts what fails where it may be no image.
 fn of_uncertain<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'_, 'a>) {
     let Some(finding) = manifested::is_uncertain(uses) else { return };
-    doubt(report, finding, joined, |_| true);
+    doubt(report, &finding, joined, |_| true);
 }
 
 /// Doubts what depends on who signs in, where the pods sign in first with secrets of their own.
 fn of_secrets<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'_, 'a>) {
     let Some(finding) = manifested::secrets_not_tried(uses) else { return };
-    doubt(report, finding, joined, |cause| waiting::is_sign_in(cause.step));
+    doubt(report, &finding, joined, |cause| waiting::is_sign_in(cause.step));
 }
 
 /// Tells that a pull decides nothing for those that never pull. Where others do, it decides for them; that
@@ -54,14 +54,14 @@ fn of_never<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'_,
         joined.could_not_tell.retain(counts);
         joined.warnings.retain(counts);
     }
-    joined.could_not_tell.splice(0..0, cause(report, finding));
+    joined.could_not_tell.splice(0..0, cause(report, &finding));
     settle(joined);
 }
 
 /// Makes could-not-tell of the causes that are open because of a finding, which comes before them.
 fn doubt<'a>(
     report: &'a Report,
-    finding: Finding,
+    finding: &Finding,
     joined: &mut Joined<'_, 'a>,
     is_open: impl Fn(&Cause<'a>) -> bool,
 ) {
@@ -78,10 +78,17 @@ fn settle(joined: &mut Joined<'_, '_>) {
     *joined.can = if joined.causes.is_empty() { Outcome::CouldNotTell } else { Outcome::No };
 }
 
-/// Returns a finding of the manifests, as one of the first view: no view saw more of it.
-fn cause(report: &Report, finding: Finding) -> Option<Cause<'_>> {
-    let view = report.views.iter().find(|view| view.vantage.pulls()).or(report.views.first())?;
-    let seen = vec![Sighting { vantage: &view.vantage, finding: Cow::Owned(finding) }];
-    let (step, consequences) = (steps::POD.name, vec![]);
-    Some(Cause { step, seen, consequences, separators: vec![], workloads: None })
+/// Returns a finding of the manifests, which counts wherever somebody pulls.
+fn cause<'r>(report: &'r Report, finding: &Finding) -> Option<Cause<'r>> {
+    let mut views: Vec<&'r View> =
+        report.views.iter().filter(|view| view.vantage.pulls()).collect();
+    if views.is_empty() {
+        views.extend(report.views.first());
+    }
+    let sighting =
+        |view: &'r View| Sighting { vantage: &view.vantage, finding: Cow::Owned(finding.clone()) };
+    let seen: Vec<Sighting<'_>> = views.into_iter().map(sighting).collect();
+    let (step, consequences, separators) = (steps::POD.name, vec![], vec![]);
+    let cause = Cause { step, seen, consequences, separators, workloads: None };
+    (!cause.seen.is_empty()).then_some(cause)
 }

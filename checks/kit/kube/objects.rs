@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 use serde_json::Value;
 
+use crate::kit::rules::Taint;
+
 /// A list of objects.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "AnyKind<T>", bound = "T: Deserialize<'de>")]
@@ -88,8 +90,19 @@ pub type ConfigMap = Object;
 pub struct Node {
     /// Its metadata.
     pub metadata: Meta,
+    /// What is asked of it.
+    pub spec: NodeSpec,
     /// Its state.
     pub status: NodeStatus,
+}
+
+/// What is asked of a node.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct NodeSpec {
+    /// Its taints.
+    #[serde(deserialize_with = "or_none")]
+    pub taints: Vec<Taint>,
 }
 
 /// The state of a node.

@@ -27,6 +27,7 @@ mod process;
 mod proxy_url;
 mod reference;
 mod resolv_conf;
+mod taint;
 mod unzstd;
 mod url_parts;
 
@@ -52,4 +53,5 @@ pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use reference::ReferenceError;
 pub(crate) use reference::{in_lower_case, is_tag, read as read_reference};
 pub use resolv_conf::{ResolvConf, ResolverOptions};
+pub use taint::Taint;
 pub use unzstd::{MAX_WINDOW, Unzstd};

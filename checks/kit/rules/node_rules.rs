@@ -1,10 +1,12 @@
-//! Which nodes a pod can be scheduled to, as the scheduler reads its `nodeName`, its `nodeSelector` and its
-//! required node affinity (k8s.io/component-helpers, `scheduling/corev1/nodeaffinity`). Taints and what other
-//! pods do are not read.
+//! Which nodes a pod can be scheduled to, as the scheduler reads its `nodeName`, its `nodeSelector`, its
+//! required node affinity and its tolerations (k8s.io/component-helpers, `scheduling/corev1`). What other pods
+//! do is not read.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
+
+use super::taint::{Taint, Toleration};
 
 /// What a pod asks of its node. The default asks nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +15,9 @@ pub struct NodeRules {
     labels: BTreeMap<String, String>,
     /// One of these must hold, where there are any.
     terms: Option<Vec<Term>>,
+    tolerations: Vec<Toleration>,
+    /// Whether the tolerations are all that the pod has, so that other taints keep it away.
+    minds_taints: bool,
 }
 
 /// Requirements that must all hold; nothing fits a term without any.
@@ -31,7 +36,8 @@ struct Requirement {
 }
 
 impl NodeRules {
-    /// Reads the fields `nodeName`, `nodeSelector` and `affinity` of the spec of a pod.
+    /// Reads the fields `nodeName`, `nodeSelector`, `affinity` and `tolerations` of the spec of a pod, or of what
+    /// a pod is made after.
     pub fn read(field: impl Fn(&str) -> Option<Value>) -> Self {
         let selector = field("nodeSelector").unwrap_or_default();
         let labels = selector.as_object().into_iter().flatten();
@@ -39,17 +45,28 @@ impl NodeRules {
         let affinity = field("affinity").unwrap_or_default();
         let required = &affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
         let terms = required["nodeSelectorTerms"].as_array();
+        let tolerations = field("tolerations").unwrap_or_default();
+        let tolerations = tolerations.as_array().into_iter().flatten().map(Toleration::read);
         let name = field("nodeName").and_then(|name| name.as_str().map(str::to_owned));
         Self {
             name: name.filter(|name| !name.is_empty()),
             labels: labels.collect(),
             terms: terms.map(|terms| terms.iter().map(Term::read).collect()),
+            tolerations: tolerations.collect(),
+            minds_taints: false,
         }
+    }
+
+    /// Returns the rules of a pod, which has no more tolerations than these.
+    #[must_use]
+    pub fn of_pod(self) -> Self {
+        Self { minds_taints: true, ..self }
     }
 
     /// Returns whether every node fits.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let asks = self.name.is_some() || !self.labels.is_empty() || self.terms.is_some();
+        !asks && !self.minds_taints
     }
 
     /// Returns the value of a label that every node has which fits, where there is only one.
@@ -62,8 +79,15 @@ impl NodeRules {
         self.labels.get(label).map(String::as_str).or_else(of_terms)
     }
 
-    /// Returns whether a node of that name and with these labels fits.
-    pub fn fits(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+    /// Returns whether a node of that name, with these labels and taints, fits. Who names a node passes the
+    /// scheduler by, and with it the taints.
+    pub fn fits(&self, name: &str, labels: &BTreeMap<String, String>, taints: &[Taint]) -> bool {
+        let repels = |taint: &&Taint| {
+            taint.keeps_away() && !self.tolerations.iter().any(|it| it.tolerates(taint))
+        };
+        if self.minds_taints && self.name.is_none() && taints.iter().any(|taint| repels(&taint)) {
+            return false;
+        }
         self.name.as_deref().is_none_or(|wanted| wanted == name)
             && self.labels.iter().all(|(key, value)| labels.get(key) == Some(value))
             && self.terms.as_ref().is_none_or(|terms| terms.iter().any(|it| it.fits(name, labels)))
@@ -132,7 +156,12 @@ impl fmt::Display for NodeRules {
             let terms: Vec<String> = terms.iter().map(Term::to_string).collect();
             terms.join(" or ")
         });
-        f.write_str(&name.chain(labels).chain(terms).collect::<Vec<_>>().join(", "))
+        let tolerations: Vec<String> = self.tolerations.iter().map(Toleration::to_string).collect();
+        let some = (!tolerations.is_empty()).then(|| tolerations.join(", "));
+        let tolerations = format!("tolerations: {}", some.as_deref().unwrap_or("-"));
+        let tolerations = self.minds_taints.then_some(tolerations);
+        let all = name.chain(labels).chain(terms).chain(tolerations);
+        f.write_str(&all.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -158,7 +187,7 @@ mod tests {
 
     fn fits(spec: &Value, labels: &[(&str, &str)]) -> bool {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        NodeRules::read(|name| spec.get(name).cloned()).fits("n1", &labels.collect())
+        NodeRules::read(|name| spec.get(name).cloned()).fits("n1", &labels.collect(), &[])
     }
 
     fn with_terms(terms: &Value) -> Value {
@@ -211,6 +240,32 @@ mod tests {
         assert!(!fits(&with_terms(&json!([])), &[]));
         let field = json!({ "key": "metadata.name", "operator": "In", "values": ["n1"] });
         assert!(fits(&with_terms(&json!([{ "matchFields": [field] }])), &[]));
+    }
+
+    #[test]
+    fn a_taint_keeps_pods_away_that_do_not_tolerate_it() {
+        let spot = Taint { key: "spot".into(), value: "yes".into(), effect: "NoSchedule".into() };
+        let fits = |spec: Value, taint: &Taint| {
+            let rules = NodeRules::read(|name| spec.get(name).cloned());
+            let on =
+                |rules: &NodeRules| rules.fits("n1", &BTreeMap::new(), std::slice::from_ref(taint));
+            assert!(on(&rules), "of what is no pod it is not known");
+            on(&rules.of_pod())
+        };
+        let tolerates = |toleration: Value| fits(json!({ "tolerations": [toleration] }), &spot);
+        assert!(!fits(json!({}), &spot));
+        assert!(fits(json!({ "nodeName": "n1" }), &spot));
+        assert!(tolerates(json!({ "operator": "Exists" })));
+        assert!(tolerates(json!({ "key": "spot", "operator": "Exists", "effect": "NoSchedule" })));
+        assert!(tolerates(json!({ "key": "spot", "value": "yes" })));
+        assert!(!tolerates(json!({ "key": "spot", "value": "no" })));
+        assert!(!tolerates(json!({ "key": "gpu", "operator": "Exists" })));
+        assert!(!tolerates(json!({ "key": "spot", "value": "yes", "effect": "NoExecute" })));
+        // A preference is none, and what the node's conditions bring passes.
+        let soft = Taint { effect: "PreferNoSchedule".into(), ..spot.clone() };
+        let passing = Taint { key: "node.kubernetes.io/unschedulable".into(), ..spot.clone() };
+        assert!(fits(json!({}), &soft) && fits(json!({}), &passing));
+        assert!(NodeRules::default().is_empty() && !NodeRules::default().of_pod().is_empty());
     }
 
     #[test]

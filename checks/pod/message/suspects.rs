@@ -85,7 +85,7 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::Schema1 => &["manifest-schema1"],
         Fault::NoPlatform => &["platform-no-match", "platform-windows-build"],
         // What is not whole by its digest was cut or changed on its way; what is, was pushed so.
-        Fault::Damaged if parts.phase == Phase::Unpacking => UNPACKED,
+        Fault::Damaged | Fault::NotFound if parts.phase == Phase::Unpacking => UNPACKED,
         Fault::Damaged => {
             &["containerd-content-corrupt", "blob-unexpected-eof", "manifest-not-an-image"]
         }
@@ -100,7 +100,6 @@ fn modes(fault: Fault, place: Place, parts: &Parts, error: &str) -> &'static [&'
         Fault::TokenUnreadable => &["proxy-denies-host", "registry-challenge-invalid"],
         Fault::BadJson => bad_json(parts, error),
         Fault::BadAnswer | Fault::OddStatus => no_registry(parts),
-        Fault::NotFound if parts.phase == Phase::Unpacking => UNPACKED,
         // The token's host refuses a request that no registry's would.
         Fault::NotFound | Fault::NotAllowed if parts.phase == Phase::AskingForToken => {
             no_registry(parts)

@@ -354,6 +354,7 @@ fn node_object(name: &str, node: &KubernetesNode) -> Value {
     json!({
         "kind": "Node", "apiVersion": "v1",
         "metadata": { "name": name, "labels": node.labels },
+        "spec": node.spec(),
         "status": {
             "conditions": [{ "type": "Ready", "status": ready }],
             "nodeInfo": {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::pods::{KubernetesPod, Workload};
 use super::secrets::{KubernetesSecret, ServiceAccount};
@@ -98,6 +99,9 @@ pub struct KubernetesNode {
     /// More labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// The keys of taints, which let no pod be scheduled there.
+    #[serde(default)]
+    pub taints: Vec<String>,
     /// The images that it has.
     #[serde(default = "images")]
     pub images: Vec<String>,
@@ -119,6 +123,14 @@ pub struct KubernetesNode {
     /// How many nodes there are like this one: their names end in a number.
     #[serde(default = "one")]
     pub copies: usize,
+}
+
+impl KubernetesNode {
+    /// Returns what is asked of it.
+    pub(super) fn spec(&self) -> Value {
+        let taints = self.taints.iter().map(|key| json!({ "key": key, "effect": "NoSchedule" }));
+        json!({ "taints": taints.collect::<Vec<_>>() })
+    }
 }
 
 fn linux() -> String {
