@@ -127,7 +127,7 @@ spec:
     // Without any other there is nothing to check.
     let said = run_with(&words, text.lines().take(3).collect::<Vec<_>>().join("\n").as_bytes());
     assert_eq!(said.code, Some(2));
-    assert!(said.err.contains("`image` is none: -:3"), "{}", said.err);
+    assert!(said.err.contains("`image` is no reference: -:3"), "{}", said.err);
 }
 
 #[test]

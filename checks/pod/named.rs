@@ -263,6 +263,8 @@ image: c.io/values:1
             let found = read(&format!("kind: X\nspec:\n  image: {value}\n"));
             assert_eq!((found.uses.len(), &*found.others), (0, &[3][..]), "{value}");
         }
+        let block = read("kind: X\nspec:\n  image:\n    repository: c.io/a\n    tag: 1\n");
+        assert_eq!(block.others, [3]);
         let pod =
             read("kind: Pod\nspec: { containers: [{ image: 1.5 }, { name: b }, { image: }] }");
         assert_eq!((pod.uses.len(), &*pod.others), (0, &[2, 2][..]));

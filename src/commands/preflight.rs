@@ -104,7 +104,8 @@ pub(super) fn read(texts: &[(String, String)], args: &WhyArgs) -> Result<Preflig
     }
     let others = listed(&others);
     if images.is_empty() {
-        let but = others.map(|others| format!("; what stands behind `image` is none: {others}"));
+        let but =
+            others.map(|others| format!("; what stands behind `image` is no reference: {others}"));
         return Err(format!("these manifests name no image{}", but.unwrap_or_default()));
     }
     if images.len() > MAX_IMAGES {

@@ -34,13 +34,21 @@ pub(super) fn add<'a>(report: &'a Report, joined: &mut Joined<'_, 'a>) {
 /// Doubts what fails where it may be no image.
 fn of_uncertain<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'_, 'a>) {
     let Some(finding) = manifested::is_uncertain(uses) else { return };
-    doubt(report, &finding, joined, |_| true);
+    let open: Vec<Cause<'a>> = std::mem::take(joined.causes);
+    if !open.is_empty() {
+        doubt(report, &finding, joined, open);
+    }
 }
 
 /// Doubts what depends on who signs in, where the pods sign in first with secrets of their own.
 fn of_secrets<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'_, 'a>) {
     let Some(finding) = manifested::secrets_not_tried(uses) else { return };
-    doubt(report, &finding, joined, |cause| waiting::is_sign_in(cause.step));
+    let is_open = |cause: &Cause<'a>| waiting::is_sign_in(cause.step);
+    let open: Vec<Cause<'a>> = joined.causes.extract_if(.., |cause| is_open(cause)).collect();
+    let pulls = *joined.can == Outcome::Pull;
+    if !open.is_empty() || (!pulls && joined.could_not_tell.iter().any(is_open)) {
+        doubt(report, &finding, joined, open);
+    }
 }
 
 /// Tells that a pull decides nothing for those that never pull. Where others do, it decides for them; that
@@ -58,17 +66,13 @@ fn of_never<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'_,
     settle(joined);
 }
 
-/// Makes could-not-tell of the causes that are open because of a finding, which comes before them.
+/// Makes could-not-tell of what is open because of a finding, which comes before it.
 fn doubt<'a>(
     report: &'a Report,
     finding: &Finding,
     joined: &mut Joined<'_, 'a>,
-    is_open: impl Fn(&Cause<'a>) -> bool,
+    open: Vec<Cause<'a>>,
 ) {
-    let open: Vec<Cause<'a>> = joined.causes.extract_if(.., |cause| is_open(cause)).collect();
-    if open.is_empty() {
-        return;
-    }
     joined.could_not_tell.splice(0..0, cause(report, finding).into_iter().chain(open));
     settle(joined);
 }

@@ -23,7 +23,8 @@ const STACK_BYTES: usize = 16 * 1024 * 1024;
 /// A value and the line where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lined {
-    /// The line, from 1; that of the alias where an anchor has the value.
+    /// The line, from 1; that of the alias where an anchor has the value, and that of the key where fields or a
+    /// list stand behind one.
     pub line: u64,
     /// The value.
     pub contents: Contents,
@@ -232,8 +233,12 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Contents, A::Error> {
         let mut fields = vec![];
-        while let Some(field) = from.next_entry()? {
-            fields.push(field);
+        while let Some((key, mut value)) = from.next_entry::<Spanned<String>, Lined>()? {
+            if value.text().is_none() {
+                // A block begins behind its key, on the next line.
+                value.line = key.referenced.line();
+            }
+            fields.push((key.value, value));
         }
         Ok(Contents::Fields(fields))
     }
@@ -272,6 +277,12 @@ h: |
         assert_eq!(items, [2, 2, 3]);
         assert_eq!(read[0].field("c").unwrap().line, 4);
         assert_eq!(read[0].field("d").unwrap().text_of("e"), Some("x"));
+        assert_eq!(read[0].field("a").unwrap().line, 1);
+        let odd = "1: a\ntrue: b\n1.5: c\n? [x]\n: d\n";
+        assert_eq!(lined_documents(odd.as_bytes()).is_ok(), yaml(odd.as_bytes()).is_ok());
+        let odd = "1: a\ntrue: b\n1.5: c\n~: d\n";
+        let read = lined_documents(odd.as_bytes()).map(|read| read[0].value());
+        assert_eq!(read.ok(), yaml(odd.as_bytes()).ok());
         assert_eq!(lined_documents(b"{\"a\": [1]}\n").unwrap()[0].value(), json!({ "a": [1] }));
         assert_eq!(lined_documents(b"").unwrap(), []);
     }

@@ -2,12 +2,14 @@
 
 use serde_json::Value;
 
+use super::lined::Lined;
 use crate::kit::rules::{Malformed, Unusable};
 
 /// What a YAML file says (and so a JSON file); else where it does not parse, without quoting it.
 pub fn yaml(bytes: &[u8]) -> Result<Value, Unusable> {
     let text = std::str::from_utf8(bytes).map_err(|_| Malformed::NotText)?;
-    serde_saphyr::from_str(text).map_err(|error| place(&error))
+    let read = serde_saphyr::from_str::<Lined>(text);
+    read.map(|read| read.value()).map_err(|error| place(&error))
 }
 
 /// Where a text does not parse: what stands there may be a password.
@@ -25,9 +27,9 @@ pub fn yaml_loosely(bytes: &[u8]) -> Result<Value, Unusable> {
     let options = serde_saphyr::options! {
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
     };
-    let first = serde_saphyr::from_multiple_with_options::<Value>(text, options);
+    let first = serde_saphyr::from_multiple_with_options::<Lined>(text, options);
     first
-        .map(|documents| documents.into_iter().next().unwrap_or_default())
+        .map(|documents| documents.first().map(Lined::value).unwrap_or_default())
         .map_err(|error| place(&error))
 }
 

@@ -36,9 +36,19 @@ impl Grafter {
         Self { targets: targets.iter().map(understood).collect(), asked, on_pod_network }
     }
 
-    /// Notes which targets each node is asked for, where that is known only when the nodes are.
-    pub(super) fn ask(&self, asked: Asked) {
-        self.asked.replace(asked);
+    /// Notes which targets each node is asked for, where that is known only when the nodes are, and tells of
+    /// the targets that no node is asked for.
+    pub(super) fn ask_as_chosen(&self, nodes: &Nodes, asked: &mut Asked, tell: &dyn Fn(Event)) {
+        if nodes.asked.is_empty() {
+            return;
+        }
+        asked.clone_from(&nodes.asked);
+        self.asked.replace(nodes.asked.clone());
+        for (place, why) in &nodes.unplaced {
+            let Some((id, _)) = self.targets.get(*place) else { continue };
+            let (step, finding) = (steps::NODES.name.to_owned(), why.clone());
+            tell(of_cluster(id, EventKind::Found { step, finding }));
+        }
     }
 
     /// Returns the targets that a node is asked for.
@@ -87,14 +97,6 @@ impl Grafter {
         self.targets_of(node).into_iter().all(|(id, _)| {
             let started = |event: &Event| matches!(event.kind, EventKind::RunStarted { .. });
             events.iter().any(|event| event.target == *id && started(event))
-        })
-    }
-
-    /// Returns the events that say of targets that no node is asked for them, and why.
-    pub(super) fn unplaced(&self, nodes: &Nodes) -> impl Iterator<Item = Event> {
-        nodes.unplaced.iter().filter_map(|(place, finding)| {
-            let (step, finding) = (steps::NODES.name.to_owned(), finding.clone());
-            Some(of_cluster(&self.targets.get(*place)?.0, EventKind::Found { step, finding }))
         })
     }
 

@@ -163,11 +163,7 @@ pub(crate) async fn look(run: NodeRun, tell: impl Fn(Event) + 'static) -> Footpr
             }
             let namespace = access.namespace.clone();
             let mut settings = JobSettings { namespace: namespace.clone(), ..settings.clone() };
-            if !nodes.asked.is_empty() {
-                settings.asked.clone_from(&nodes.asked);
-                grafter.ask(nodes.asked.clone());
-                grafter.unplaced(nodes).for_each(|event| hearing(event));
-            }
+            grafter.ask_as_chosen(nodes, &mut settings.asked, &*hearing);
             let (jobs, unread) = Jobs::new(
                 (cx, &api.kube),
                 &settings,
