@@ -83,7 +83,7 @@ fn three_targets_at_two_vantages() {
     let text = shown(&page);
     for wanted in [
         "each of the 2 nodes checked can pull",
-        "1 of 2 nodes cannot pull",
+        "1 of 2 nodes (two) cannot pull",
         "2 of 2 nodes cannot pull",
         "1 of 2 passed: node/one",
         "seen from node/one, node/two",
