@@ -21,7 +21,7 @@ use crate::kit::{
 /// Azure's own resolver, at the same address in every virtual network.
 const AZURE_DNS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(168, 63, 129, 16));
 
-/// Public registries whose names nobody doubts.
+/// Public registries whose names are known to exist.
 const PUBLIC: [&str; 8] = [
     "registry-1.docker.io",
     "docker.io",

@@ -36,7 +36,8 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
     }
     let mut found = kept_back(pods, looks, &of_cluster);
     let held: BTreeSet<usize> = covered(&found);
-    if held.len() == pods.workloads.len() {
+    let are_all_known = pods.more == 0 && !pods.workloads.is_empty();
+    if are_all_known && held.len() == pods.workloads.len() {
         return found;
     }
     found.extend(broken(pods, looks, &of_cluster));
@@ -111,7 +112,7 @@ fn kept_back(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec
         .collect()
 }
 
-/// Returns that nobody looked from some nodes.
+/// Returns that some nodes were not looked from.
 fn not_looked(
     pods: &ImagePods,
     nodes: &[&str],
@@ -174,7 +175,7 @@ fn broken(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Co
                 | Problem::PullsecretExpired { .. }
                 | Problem::PullsecretRefused { .. }),
             ) if pulls_anonymously => Some(problem),
-            // The kubelet pulls as nobody only where it has no credentials at all.
+            // The kubelet pulls anonymously only where it has no credentials at all.
             Standing::Unknown { said } if pulls_anonymously => Some(not_tried(it, said)),
             _ => None,
         });
@@ -230,4 +231,54 @@ pub fn not_created(one: &NotCreated, workload: String) -> Finding {
     let refused = Refused { workload, namespace, by, said };
     let is_now = one.is_certain;
     Finding::from(if is_now { Problem::NotCreated(refused) } else { Problem::RefusedOnce(refused) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// The API of the cluster, which looks at no image.
+    struct Cluster(BTreeMap<String, String>);
+
+    impl Look for Cluster {
+        fn vantage(&self) -> &Vantage {
+            &Vantage::Kubernetes
+        }
+
+        fn labels(&self) -> &BTreeMap<String, String> {
+            &self.0
+        }
+
+        fn can(&self) -> Option<bool> {
+            None
+        }
+
+        fn end(&self, _: &str) -> Option<&StepEnd> {
+            None
+        }
+    }
+
+    #[test]
+    fn pods_of_which_no_more_is_known_are_not_passed_over() {
+        let codes = |pods: &ImagePods| -> Vec<String> {
+            let found = read(pods, &[Cluster(BTreeMap::new())]);
+            found.into_iter().map(|it| it.finding.code).collect()
+        };
+        let nodes = BTreeMap::from([("a".to_owned(), 2)]);
+        let unlisted = ImagePods { count: 2, nodes: nodes.clone(), ..ImagePods::default() };
+        assert_eq!(codes(&unlisted), ["pod/not-looked"]);
+        let never = WaitingWorkload {
+            reason: "ErrImageNeverPull".into(),
+            policy: "Never".into(),
+            node: "a".into(),
+            count: 2,
+            ..WaitingWorkload::default()
+        };
+        let known = ImagePods { workloads: vec![never], ..unlisted };
+        assert_eq!(codes(&known), ["pod/never-pulled"]);
+        let more = ImagePods { more: 3, ..known };
+        assert_eq!(codes(&more), ["pod/never-pulled", "pod/not-all-compared"]);
+    }
 }

@@ -1,6 +1,8 @@
 //! Who signs in for pods: where their own credentials decide, what is known of these stands in the place
 //! of what their node found.
 
+use std::collections::BTreeSet;
+
 use crate::{
     data_path::AccountSignIn,
     kit::{
@@ -32,7 +34,7 @@ pub struct Instead {
     /// Nothing where the node's sign-in decides.
     pub finding: Option<Finding>,
     /// The workloads, by their places.
-    pub workloads: Vec<usize>,
+    pub workloads: BTreeSet<usize>,
 }
 
 /// Returns what the pods' own credentials make of a finding that nodes have at a step: who signs in
@@ -62,8 +64,8 @@ pub fn instead(
         let finding = problem.map(Finding::from);
         let code = |of: &Option<Finding>| of.as_ref().map(|it| it.code.clone());
         match parts.iter_mut().find(|known| code(&known.finding) == code(&finding)) {
-            Some(known) => known.workloads.push(place),
-            None => parts.push(Instead { finding, workloads: vec![place] }),
+            Some(known) => drop(known.workloads.insert(place)),
+            None => parts.push(Instead { finding, workloads: BTreeSet::from([place]) }),
         }
     }
     parts

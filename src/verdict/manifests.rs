@@ -1,4 +1,4 @@
-//! What the manifests that name the image add to the verdict: a pull that nobody does decides nothing, and
+//! What the manifests that name the image add to the verdict: where no pod pulls, a pull decides nothing, and
 //! neither does a refusal of other credentials than those of the pods.
 
 use std::borrow::Cow;

@@ -64,7 +64,7 @@ pub(super) fn not_of_pods<'a>(
         }
         let is_whole = parts.len() == 1;
         for Instead { finding, workloads } in parts {
-            let workloads = Some(workloads.into_iter().collect()).filter(|_| !is_whole);
+            let workloads = Some(workloads).filter(|_| !is_whole);
             let of_these = Cause { workloads, ..cause.clone() };
             match finding.filter(|it| is_certain || waiting::takes_over(it)) {
                 Some(finding) => sorted.replace(of_these, &finding),
@@ -86,15 +86,13 @@ impl<'a> Sorted<'a> {
     fn keep(&mut self, is_certain: bool, cause: Cause<'a>) {
         let list = if is_certain { &mut self.certain } else { &mut self.open };
         // Of the parts of one cause those that keep it stay one.
-        match list.iter_mut().find(|known| known.code() == cause.code() && known.step == cause.step)
-        {
-            Some(known) if known.workloads.is_some() && cause.workloads.is_some() => {
-                known
-                    .workloads
-                    .get_or_insert_default()
-                    .extend(cause.workloads.into_iter().flatten());
-            }
-            _ => list.push(cause),
+        let is_same =
+            |known: &&mut Cause<'a>| known.code() == cause.code() && known.step == cause.step;
+        let known = list.iter_mut().find(is_same).and_then(|known| known.workloads.as_mut());
+        if let (Some(known), Some(more)) = (known, &cause.workloads) {
+            known.extend(more);
+        } else {
+            list.push(cause);
         }
     }
 

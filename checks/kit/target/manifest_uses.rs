@@ -11,7 +11,7 @@ pub struct ManifestUses {
     /// One that never pulls it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub never: Option<NamedBy>,
-    /// Whether nobody pulls it.
+    /// Whether none of them pulls it.
     pub all_never: bool,
     /// One of the pods, where all of them present pull secrets of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
