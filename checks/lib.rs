@@ -33,7 +33,10 @@ pub mod waiting;
 
 pub use image::unreadable as unreadable_image;
 pub use kubeconfig::namespace as cluster_namespace;
-pub use pod::{ImageUse, Message, NamedImages, PodTemplate, TriedAdmission, pod_templates};
+pub use pod::{
+    Declared, ImageUse, Message, NamedImages, PlannedPods, PodTemplate, TriedAdmission,
+    pod_templates,
+};
 
 use std::{rc::Rc, time::Duration};
 
@@ -46,6 +49,7 @@ use kit::{
     kube::{Access, Api, KubeOptions, NodeRequest, Nodes, PodScope, WaitingPods},
     messages::Messages,
     net::Connected,
+    target::ManifestPod,
 };
 use kubelet::Node;
 use runtime::Proxied;
@@ -53,7 +57,7 @@ use steps::{
     ACCESS, ACR, API, ARM, CHALLENGE, CLOCK, CLUSTER, CONTAINERD, CONTENT, CREDENTIAL,
     ConnectSteps, DETECTORS, EXCHANGE, FEDERATION, FIREWALL, FRONT, IDENTITY, IMAGE, KUBECONFIG,
     KUBELET, LAYER, LAYER_HOST, MANIFEST, MIRROR, MIRROR_LAYER, MIRROR_MANIFEST, MIRROR_PLATFORM,
-    NODES, OUTBOUND, PLATFORM, POD, POLICY, PRIVATE_ENDPOINT, ROLE, RUNTIME, TOKEN,
+    NODES, OUTBOUND, PLATFORM, POD, POLICY, PRIVATE_ENDPOINT, ROLE, RUNTIME, SECRET, TOKEN,
 };
 use token::RefreshToken;
 
@@ -130,8 +134,14 @@ pub fn waiting_pods(plan: &mut Plan, api: &Fact<Api>, scope: PodScope) -> Fact<W
 
 /// Plans the question whether admission takes the pods that manifests describe.
 #[rustfmt::skip]
-pub fn manifest_admission(plan: &mut Plan, api: &Fact<Api>, templates: Vec<PodTemplate>, limit: Duration) -> Fact<TriedAdmission> {
-    plan.step(POLICY,     (api,),          async move |cx: &Cx, api: &Api| Ok(pod::try_admission(cx, api, &templates, limit).await))
+pub fn manifest_admission(plan: &mut Plan, api: &Fact<Api>, (templates, declared): (Vec<PodTemplate>, Rc<Declared>), limit: Duration) -> Fact<TriedAdmission> {
+    plan.step(POLICY,     (api,),          async move |cx: &Cx, api: &Api| Ok(pod::try_admission(cx, api, (&templates, &declared), limit).await))
+}
+
+/// Plans the question what the pods that manifests describe sign in with: each image with those that pull it.
+#[rustfmt::skip]
+pub fn manifest_secrets(plan: &mut Plan, api: &Fact<Api>, declared: Rc<Declared>, images: Vec<(String, Vec<ManifestPod>)>) -> Fact<PlannedPods> {
+    plan.step(SECRET,     (api,),          async move |cx: &Cx, api: &Api| Ok(pod::plan(cx, api, &declared, &images).await))
 }
 
 /// What Azure's control plane knows of an AKS cluster that is looked at from its nodes.

@@ -101,6 +101,8 @@ pub const API: Step = step("api", KUBE);
 pub const POD: Step = step("pod", 60 * 60);
 /// Would admission take the pods that manifests describe? Each wait is bounded.
 pub const POLICY: Step = step("policy", 60 * 60);
+/// What do the pods that manifests describe sign in with? Each wait is bounded.
+pub const SECRET: Step = step("secret", 60 * 60);
 /// What may we do there? All of it is asked at once.
 pub const ACCESS: Step = step("access", KUBE);
 /// Which of its nodes look? As long as the pages of them take: each wait is bounded.
@@ -148,7 +150,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         DETECTORS,
         CONTENT,
     ];
-    let cluster = [KUBECONFIG, API, POD, POLICY, ACCESS, NODES, ADMISSION, JOBS, AGENT];
+    let cluster = [KUBECONFIG, API, POD, POLICY, SECRET, ACCESS, NODES, ADMISSION, JOBS, AGENT];
     let azure = azure.into_iter().chain([CREDENTIAL]);
     pull.chain(mirrors).chain(azure).chain(cluster).map(|step| step.name)
 }

@@ -9,15 +9,18 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
+    credentials::Declared,
     manifests::{PodTemplate, template_of},
-    parts::{DryRun, Tried},
+    parts::{DryRun, OfAccount, Rewritten, Tried},
     problem::Problem,
 };
 use crate::kit::{
     Cx,
     engine::Finding,
     kube::{AT_ONCE, Api, KubeError, Refusal, WorkloadKind},
+    rules::is_object_name,
     sanitize_text,
+    target::ManifestPod,
 };
 
 /// The most pods that admission is asked about.
@@ -35,6 +38,9 @@ pub struct TriedAdmission {
     /// not tried.
     #[serde(skip)]
     pub admitted: Vec<(String, String)>,
+    /// What the pods that were admitted sign in with: admission adds what their service accounts have.
+    #[serde(skip)]
+    pub signs_in: Vec<ManifestPod>,
 }
 
 /// Tries to create each workload and a pod of its template, as dry runs, within that time. A webhook may be
@@ -42,25 +48,27 @@ pub struct TriedAdmission {
 pub async fn try_admission(
     cx: &Cx,
     api: &Api,
-    templates: &[PodTemplate],
+    (templates, declared): (&[PodTemplate], &Declared),
     limit: Duration,
 ) -> TriedAdmission {
     let until = Instant::now() + limit;
     let (tried, beyond) = templates.split_at(templates.len().min(MAX_TRIED));
     let mut seen = TriedAdmission { tried: tried.len(), ..TriedAdmission::default() };
-    let trials = stream::iter(tried.iter().map(|template| Trial::of(api, template)));
+    let trial = |template| Trial::of(api, template, declared);
+    let trials = stream::iter(tried.iter().map(trial));
     let trials =
         trials.map(async |trial: Trial<'_>| match timeout_at(until, trial.look(cx)).await {
             Ok(seen) => seen,
             Err(_) => trial.not_tried("it did not answer in time"),
         });
     let trials = trials.buffered(AT_ONCE).collect::<Vec<Seen>>().await;
-    let beyond = beyond.iter().map(|template| {
-        Trial::of(api, template).not_tried("only the first 100 workloads are tried")
-    });
+    let beyond = beyond
+        .iter()
+        .map(|template| trial(template).not_tried("only the first 100 workloads are tried"));
     for one in trials.into_iter().chain(beyond) {
         seen.found.extend(one.found);
         seen.admitted.extend(one.admitted);
+        seen.signs_in.extend(one.signs_in);
     }
     seen
 }
@@ -79,20 +87,22 @@ fn take_template(pod: &mut Value, admitted: &Value) {
 struct Seen {
     found: Vec<(Vec<String>, Finding)>,
     admitted: Vec<(String, String)>,
+    signs_in: Option<ManifestPod>,
 }
 
 /// The dry runs of one template.
 struct Trial<'a> {
     api: &'a Api,
     template: &'a PodTemplate,
+    declared: &'a Declared,
     namespace: String,
 }
 
 impl<'a> Trial<'a> {
-    fn of(api: &'a Api, template: &'a PodTemplate) -> Self {
+    fn of(api: &'a Api, template: &'a PodTemplate, declared: &'a Declared) -> Self {
         let namespace = template.namespace.clone();
         let namespace = namespace.unwrap_or_else(|| api.kube.cluster().namespace.clone());
-        Self { api, template, namespace }
+        Self { api, template, declared, namespace }
     }
 
     /// Tries the workload, and then its pod.
@@ -105,17 +115,24 @@ impl<'a> Trial<'a> {
                     // Nothing will make its pod.
                     Some((finding, true)) => {
                         let found = vec![(self.images(), finding)];
-                        return Seen { found, admitted: self.as_named() };
+                        return self.seen(found);
                     }
                     failed => unseen = failed.map(|(finding, _)| finding),
                 },
             }
         }
         let path = WorkloadKind::Pod.path(&self.namespace);
-        let mut seen = match self.run(cx, &path, &pod).await {
-            Ok(admitted) => {
-                Seen { found: self.rewritten(&admitted), admitted: self.admitted(&admitted) }
-            }
+        let mut admitted = self.run(cx, &path, &pod).await;
+        let has_account = !self.awaits_account(&admitted, &mut pod);
+        if !has_account {
+            admitted = self.run(cx, &path, &pod).await;
+        }
+        let mut seen = match admitted {
+            Ok(admitted) => Seen {
+                found: self.rewritten(&admitted),
+                admitted: self.admitted(&admitted),
+                signs_in: has_account.then(|| self.signs_in(&admitted)),
+            },
             Err(error) => {
                 let failed = self.failed(cx, Tried::ItsPod, WorkloadKind::Pod, &error).await;
                 let finding = failed.map(|(finding, is_refused)| {
@@ -123,17 +140,36 @@ impl<'a> Trial<'a> {
                     unseen = unseen.take().filter(|_| is_refused);
                     (self.images(), finding)
                 });
-                Seen { found: finding.into_iter().collect(), admitted: self.as_named() }
+                self.seen(finding.into_iter().collect())
             }
         };
         seen.found.extend(unseen.map(|finding| (self.images(), finding)));
         seen
     }
 
+    /// Returns whether a pod is refused because its service account is not there yet, which the manifests
+    /// declare, and then takes the account off: others may have more to say of the pod.
+    fn awaits_account(&self, tried: &Result<Value, KubeError>, pod: &mut Value) -> bool {
+        let is_missing = |error: &KubeError| Refusal::of(error) == Some(Refusal::NoAccount);
+        let Some(spec) =
+            pod["spec"].as_object_mut().filter(|_| tried.as_ref().is_err_and(is_missing))
+        else {
+            return false;
+        };
+        let names = ["serviceAccountName", "serviceAccount"].map(|key| spec.shift_remove(key));
+        let name = names.iter().flatten().find_map(Value::as_str).unwrap_or_default();
+        self.declared.has_account(&self.api.kube.cluster().namespace, &self.namespace, name)
+    }
+
     /// Returns what is seen where nothing was tried, and why not.
     fn not_tried(&self, why: &str) -> Seen {
         let problem = self.unseen(Tried::ItsPod, WorkloadKind::Pod, None, why.to_owned());
-        Seen { found: vec![(self.images(), problem.into())], admitted: self.as_named() }
+        self.seen(vec![(self.images(), problem.into())])
+    }
+
+    /// Returns what is seen of a pod that was not admitted.
+    fn seen(&self, found: Vec<(Vec<String>, Finding)>) -> Seen {
+        Seen { found, admitted: self.as_named(), signs_in: None }
     }
 
     /// Returns that a dry run did not say whether admission takes the object.
@@ -191,6 +227,12 @@ impl<'a> Trial<'a> {
             Some(Refusal::PodSecurity { level }) => format!("Pod Security, {level}"),
             Some(Refusal::Policy { policy }) => policy,
             Some(Refusal::Webhook { webhook }) => webhook,
+            Some(Refusal::NoAccount) => {
+                let account = self.template.pod["spec"]["serviceAccountName"].as_str();
+                let account = sanitize_text(account.unwrap_or("default"));
+                let of = OfAccount { workload: object, namespace, account, said };
+                return Some((Problem::ManifestAccountMissing(of).into(), false));
+            }
             _ => {
                 let user = self.api.kube.user(cx).await;
                 return Some((self.unseen(tried, kind, Some(user), said).into(), false));
@@ -212,17 +254,32 @@ impl<'a> Trial<'a> {
         self.template.images.iter().map(of).collect()
     }
 
+    /// Returns what the pod would sign in with.
+    fn signs_in(&self, admitted: &Value) -> ManifestPod {
+        let spec = &admitted["spec"];
+        let names = spec["imagePullSecrets"].as_array().into_iter().flatten();
+        let names = names.filter_map(|it| it["name"].as_str()).filter(|name| is_object_name(name));
+        ManifestPod {
+            object: self.template.object.clone(),
+            container: String::new(),
+            namespace: Some(self.namespace.clone()),
+            account: spec["serviceAccountName"].as_str().map(str::to_owned),
+            secrets: names.map(str::to_owned).collect(),
+            is_admitted: true,
+        }
+    }
+
     /// Returns what is said of the images that admission replaced.
     fn rewritten(&self, admitted: &Value) -> Vec<(Vec<String>, Finding)> {
         let others = self.admitted(admitted).into_iter().filter(|(image, theirs)| image != theirs);
         let found = others.map(|(image, admitted)| {
-            let problem = Problem::AdmissionRewrites {
+            let problem = Problem::AdmissionRewrites(Rewritten {
                 object: self.template.object.clone(),
                 namespace: self.namespace.clone(),
                 at: self.template.at.clone(),
                 image: sanitize_text(&image),
                 admitted: sanitize_text(&admitted),
-            };
+            });
             (vec![image], problem.into())
         });
         found.collect()

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use serde::de::DeserializeOwned;
 
 use super::{
-    credentials,
+    credentials::{self, Declared},
     fold::Folded,
     objects::{Pod, Workload},
     on_node,
@@ -108,7 +108,7 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     }
     let mut images = folded.images();
     let node_group = on_node::examine(cx, api, &mut images).await;
-    let attempts = credentials::examine(cx, api, &mut images).await;
+    let attempts = credentials::examine(cx, api, &Declared::default(), &mut images).await;
     let waiting = Some(failing);
     let running = None;
     Ok(WaitingPods { pods: count, waiting, running, images, not_created, attempts, node_group })
@@ -133,7 +133,7 @@ async fn running(
     }
     let mut images = folded.images();
     let node_group = on_node::group(cx, api, &images).await;
-    let attempts = credentials::examine(cx, api, &mut images).await;
+    let attempts = credentials::examine(cx, api, &Declared::default(), &mut images).await;
     let running = Some(running);
     Ok(WaitingPods { pods, running, images, attempts, node_group, ..WaitingPods::default() })
 }

@@ -28,18 +28,24 @@ pub struct PodTemplate {
 
 /// Returns the pods that the documents of a text describe; none where it does not parse.
 pub fn pod_templates(bytes: &[u8]) -> Vec<PodTemplate> {
+    objects(bytes).iter().filter_map(template).collect()
+}
+
+/// Returns the objects of the documents of a text, and of the lists among them; none where it does not
+/// parse.
+pub(super) fn objects(bytes: &[u8]) -> Vec<Value> {
     let mut found = vec![];
     let documents = lined_documents(bytes).unwrap_or_default();
-    documents.iter().map(Lined::value).for_each(|document| add(&document, &mut found));
+    documents.iter().map(Lined::value).for_each(|document| add(document, &mut found));
     found
 }
 
-/// Adds the pods of an object, or of the objects of a list.
-fn add(object: &Value, found: &mut Vec<PodTemplate>) {
+/// Adds an object, or the objects of a list.
+fn add(mut object: Value, found: &mut Vec<Value>) {
     let is_list = object["kind"].as_str().is_none_or(|kind| kind.ends_with("List"));
-    match object["items"].as_array() {
-        Some(items) if is_list => items.iter().for_each(|item| add(item, found)),
-        _ => found.extend(template(object)),
+    match object.get_mut("items").filter(|_| is_list) {
+        Some(Value::Array(items)) => items.drain(..).for_each(|item| add(item, found)),
+        _ => found.push(object),
     }
 }
 

@@ -28,6 +28,8 @@ pub struct ImageUse {
     pub is_certain: bool,
     /// Whether its pull policy is `Never`.
     pub is_never_pulled: bool,
+    /// The service account of the pod, where the manifest names one.
+    pub account: Option<String>,
     /// The pull secrets of the pod.
     pub secrets: Vec<String>,
     /// Which nodes the pod can be scheduled to.
@@ -96,6 +98,7 @@ impl NamedImages {
             container: holder.text_of("name").map(sanitize_text),
             is_certain: is_of_pod || is_written_out(image),
             is_never_pulled,
+            account: around.account.clone(),
             secrets: around.secrets.clone(),
             nodes: if is_of_pod { around.nodes.clone().of_pod() } else { around.nodes.clone() },
         });
@@ -116,21 +119,25 @@ struct Around {
     namespace: Option<String>,
     /// Whether the object defines a kind of objects.
     is_definition: bool,
+    account: Option<String>,
     secrets: Vec<String>,
     nodes: NodeRules,
 }
 
 impl Around {
     /// Returns what is known within fields that stand behind that key, where they say more: an object says
-    /// its name, and the spec of a pod its pull secrets and its nodes.
+    /// its name, and the spec of a pod its service account, its pull secrets and its nodes.
     fn within(&self, fields: &Lined, key: Option<&str>) -> Option<Self> {
         let metadata = fields.field("metadata");
         let may_be_object = metadata.is_some() || key.is_none_or(|key| key == "items");
         let kind = fields.text_of("kind").filter(|_| may_be_object);
+        // The API server takes the old name of the field, too, and prefers the new one (core/v1, `PodSpec`).
+        let account = ["serviceAccountName", "serviceAccount"].iter();
+        let account = account.filter_map(|name| fields.text_of(name)).find(|it| is_object_name(it));
         let secrets = fields.field("imagePullSecrets");
         let nodes = NodeRules::read(|name| fields.field(name).map(Lined::value));
         let says_nodes = nodes != NodeRules::default();
-        if kind.is_none() && secrets.is_none() && !says_nodes {
+        if kind.is_none() && account.is_none() && secrets.is_none() && !says_nodes {
             return None;
         }
         let mut within = self.clone();
@@ -141,6 +148,9 @@ impl Around {
             let namespace = text("namespace").filter(|name| is_object_name(name));
             within.namespace = namespace.map(str::to_owned);
             within.is_definition = kind == "CustomResourceDefinition";
+        }
+        if let Some(account) = account {
+            within.account = Some(account.to_owned());
         }
         if let Some(secrets) = secrets {
             let names = secrets.items().iter().filter_map(|it| it.text_of("name").or(it.text()));
@@ -284,6 +294,7 @@ spec:
   template:
     spec:
       imagePullSecrets: [{ name: one }, { name: two }]
+      serviceAccountName: puller
       nodeSelector: { kubernetes.io/arch: arm64 }
       containers:
         - { name: app, image: c.io/a:1, imagePullPolicy: Never }
@@ -304,6 +315,7 @@ spec: { containers: [{ name: app, image: c.io/a:1, imagePullPolicy: Always }] }
             (&*app.secrets, app.namespace.as_deref()),
             (&["one".into(), "two".into()][..], Some("shop"))
         );
+        assert_eq!((app.account.as_deref(), plain.account.as_deref()), (Some("puller"), None));
         assert_eq!(app.nodes.to_string(), "kubernetes.io/arch=arm64, tolerations: -");
         assert_eq!((model.container.as_deref(), &model.nodes), (Some("model"), &app.nodes));
         assert!(

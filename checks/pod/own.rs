@@ -3,7 +3,10 @@
 
 use serde_json::Value;
 
-use super::{parts::OwnSecret, problem::Problem};
+use super::{
+    parts::{OfAccount, OwnSecret},
+    problem::Problem,
+};
 use crate::kit::{
     engine::Finding,
     keyring::RegistryAnswer,
@@ -35,6 +38,8 @@ pub enum Standing {
     },
     /// All of them are wrong, for this reason.
     Wrong(Problem),
+    /// It is open, for this reason, what it will have once it is there.
+    Awaited(Problem),
     /// It has none of its own, and this is known of those of its service account.
     ByAccount(Problem),
 }
@@ -62,8 +67,21 @@ impl Standing {
         if let Some(row) = set.rows.iter().find(is_open) {
             return Self::Unknown { said: row.said.clone() };
         }
+        // What makes the others of an application may make this secret, too.
+        let is_missing = |row: &&CredentialRow| row.state == CredentialState::Missing;
+        if let Some(row) = set.rows.iter().find(is_missing).filter(|_| it.is_planned()) {
+            return Self::Awaited(Problem::ManifestSecretMissing(OwnSecret::of(it, &row.secret)));
+        }
         if let Some(row) = set.rows.iter().find(|row| !row.is_for_others) {
             return Self::Wrong(of_row(row, set, it));
+        }
+        if let Some(said) = &set.account_said {
+            return Self::Awaited(Problem::ManifestAccountNotRead(OfAccount {
+                workload: it.workload.clone(),
+                namespace: it.namespace.clone(),
+                account: it.account.clone(),
+                said: said.clone(),
+            }));
         }
         if let Behind::ServiceAccount(finding) = behind {
             return Self::ByAccount(by_account(finding, set, it));
@@ -148,7 +166,8 @@ fn of_row(row: &CredentialRow, set: &PodCredentials, it: &WaitingWorkload) -> Pr
 }
 
 impl OwnSecret {
-    fn of(it: &WaitingWorkload, secret: &str) -> Self {
+    /// Names a pull secret of a workload.
+    pub fn of(it: &WaitingWorkload, secret: &str) -> Self {
         let (patched, by_hand) = it.patched(Some(secret));
         Self {
             workload: it.workload.clone(),

@@ -20,6 +20,19 @@ pub struct OwnSecret {
     pub by_hand: Option<String>,
 }
 
+/// A service account of pods that was not read.
+#[derive(Serialize)]
+pub struct OfAccount {
+    /// One of their workloads.
+    pub workload: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The account.
+    pub account: String,
+    /// Why, in the words of the API server.
+    pub said: String,
+}
+
 /// Pull secrets of pods that were not tried.
 #[derive(Serialize)]
 pub struct NotTried {
@@ -48,6 +61,21 @@ pub struct Refused {
     pub by: Option<String>,
     /// What the API server said.
     pub said: String,
+}
+
+/// An image that admission puts into a pod in the place of another.
+#[derive(Serialize)]
+pub struct Rewritten {
+    /// The kind and name of the object that describes the pod.
+    pub object: String,
+    /// The namespace.
+    pub namespace: String,
+    /// Where the manifests name its images.
+    pub at: String,
+    /// The image of the manifest.
+    pub image: String,
+    /// The image that the pod would have.
+    pub admitted: String,
 }
 
 /// A dry run that did not say whether admission takes an object.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{
     on_node::HeldImage,
     pace::Pace,
-    parts::{DryRun, NotTried, OwnSecret, Refused, Tried},
+    parts::{DryRun, NotTried, OfAccount, OwnSecret, Refused, Rewritten, Tried},
 };
 use crate::kit::target::NamedBy;
 
@@ -260,24 +260,21 @@ pub enum Problem {
         said: String,
     },
     /// Admission puts another image into a pod that manifests describe.
-    AdmissionRewrites {
-        /// Its kind and name.
-        object: String,
-        /// The namespace.
-        namespace: String,
-        /// Where the manifests name its images.
-        at: String,
-        /// The image of the manifest.
-        image: String,
-        /// The image that the pod would have.
-        admitted: String,
-    },
+    AdmissionRewrites(Rewritten),
     /// Whether admission takes a workload or its pod was not seen.
     AdmissionNotTried(DryRun),
     /// The pull policy of a pod that manifests describe is Never.
     ManifestNeverPulls(NamedBy),
     /// The pods that manifests describe present pull secrets of their own, which were not tried.
     ManifestSecretsNotTried(NamedBy),
+    /// A pull secret that pods of manifests name is neither there nor among the manifests.
+    ManifestSecretMissing(OwnSecret),
+    /// The nodes do not get the image, and a pull secret of pods of manifests does.
+    ManifestSecretAccepted(OwnSecret),
+    /// Whether the service account of pods of manifests adds pull secrets is not known.
+    ManifestAccountNotRead(OfAccount),
+    /// The service account of pods of manifests is neither there nor among the manifests.
+    ManifestAccountMissing(OfAccount),
     /// What manifests name may be no image.
     ManifestImageUncertain(NamedBy),
     /// Manifests have values behind a key `image` that are none.

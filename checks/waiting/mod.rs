@@ -31,6 +31,9 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
     let place = |node: &str| looks.iter().position(|look| look.vantage().node() == Some(node));
     let cluster = looks.iter().position(|look| *look.vantage() == Vantage::Kubernetes);
     let of_cluster: Vec<usize> = cluster.into_iter().collect();
+    if pods.are_planned() {
+        return broken(pods, looks, &of_cluster);
+    }
     if pods.run() {
         return of_running(pods, looks, &of_cluster);
     }
@@ -166,22 +169,29 @@ fn rewritten(pods: &ImagePods) -> Option<Finding> {
 fn broken(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Compared> {
     let mut found: Vec<Compared> = vec![];
     for (place, it) in pods.workloads.iter().enumerate() {
-        let look = looks.iter().position(|look| look.vantage().node() == Some(it.node.as_str()));
-        let pulls_anonymously =
-            look.is_some_and(|at| looks[at].can() == Some(true) && is_anonymous(&looks[at]));
-        let problem = malformed(pods, it).or_else(|| match Standing::of(pods, it, Behind::Node) {
-            Standing::Wrong(
-                problem @ (Problem::AnonymousBlockedByBadCreds { .. }
-                | Problem::PullsecretExpired { .. }
-                | Problem::PullsecretRefused { .. }),
-            ) if pulls_anonymously => Some(problem),
+        let is_there = |at: &usize| looks[*at].vantage().node().is_some_and(|node| it.is_on(node));
+        let there: Vec<usize> = (0..looks.len()).filter(is_there).collect();
+        let (problem, seen) = if let Some(problem) = malformed(pods, it) {
+            (problem, if there.is_empty() { of_cluster.to_vec() } else { there })
+        } else {
+            let pulls_anonymously =
+                |at: &usize| looks[*at].can() == Some(true) && is_anonymous(&looks[*at]);
+            let anonymous: Vec<usize> = there.into_iter().filter(pulls_anonymously).collect();
             // The kubelet pulls anonymously only where it has no credentials at all.
-            Standing::Unknown { said } if pulls_anonymously => Some(not_tried(it, said)),
-            _ => None,
-        });
-        let Some(problem) = problem else { continue };
+            let problem = match Standing::of(pods, it, Behind::Node) {
+                _ if anonymous.is_empty() => continue,
+                Standing::Wrong(
+                    problem @ (Problem::AnonymousBlockedByBadCreds { .. }
+                    | Problem::PullsecretExpired { .. }
+                    | Problem::PullsecretNotForRepository { .. }
+                    | Problem::PullsecretRefused { .. }),
+                ) => problem,
+                Standing::Unknown { said } => not_tried(it, said),
+                _ => continue,
+            };
+            (problem, anonymous)
+        };
         let finding = Finding::from(problem);
-        let seen = look.map_or(of_cluster.to_vec(), |at| vec![at]);
         match found.iter_mut().find(|known| known.finding.code == finding.code) {
             Some(known) => {
                 known.seen.extend(seen);
@@ -225,7 +235,7 @@ pub fn not_created(one: &NotCreated, workload: String) -> Finding {
         | Refusal::WebhookSilent { webhook }
         | Refusal::NoDryRun { webhook } => Some(webhook),
         Refusal::Quota { quota } => Some(quota),
-        Refusal::NoNamespace | Refusal::NotPermitted | Refusal::Other => None,
+        Refusal::NoNamespace | Refusal::NoAccount | Refusal::NotPermitted | Refusal::Other => None,
     };
     let (namespace, said) = (one.namespace.clone(), one.said.clone());
     let refused = Refused { workload, namespace, by, said };

@@ -11,7 +11,7 @@ use crate::{
         kube::{ImagePods, WaitingWorkload},
     },
     pod::{
-        NotTried, Problem,
+        NotTried, OwnSecret, Problem,
         own::{Behind, Standing},
     },
     steps,
@@ -52,12 +52,14 @@ pub fn instead(
     let behind =
         if is_by_account(of_node) { Behind::ServiceAccount(of_node) } else { Behind::Node };
     for (place, it) in pods.workloads.iter().enumerate() {
-        if !nodes.contains(&it.node.as_str()) {
+        if !nodes.iter().any(|node| it.is_on(node)) {
             continue;
         }
         let problem = match Standing::of(pods, it, behind) {
             Standing::None => None,
-            Standing::Wrong(problem) | Standing::ByAccount(problem) => Some(problem),
+            Standing::Wrong(problem)
+            | Standing::Awaited(problem)
+            | Standing::ByAccount(problem) => Some(problem),
             Standing::Works { secret } => Some(accepted(it, secret)),
             Standing::Unknown { said } => Some(not_tried(it, said)),
         };
@@ -73,6 +75,9 @@ pub fn instead(
 
 /// Returns that a pull secret gets the image.
 fn accepted(it: &WaitingWorkload, secret: String) -> Problem {
+    if it.is_planned() {
+        return Problem::ManifestSecretAccepted(OwnSecret::of(it, &secret));
+    }
     Problem::SecretAccepted {
         workload: it.workload.clone(),
         namespace: it.namespace.clone(),

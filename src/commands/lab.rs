@@ -11,7 +11,7 @@ use super::{check, lab_nodes, node, preflight, why};
 use crate::{
     Exit,
     args::{Args, CheckOptions, Format, Output, ShowArgs},
-    join,
+    join::{self, preview::Described},
     phrases::Phrase,
     present::reference::ScenarioLine,
     run::{Wanted, run as run_plans},
@@ -68,7 +68,14 @@ pub(super) async fn run(
         let mut args = lab_nodes::arguments(&scenario)?;
         args.options = options.or(args.options);
         let (world, kube) = lab_nodes::world_of(&scenario, &lab, &args.kube)?;
-        return node::in_world(lab_nodes::targets(&args)?, world, kube, &args, vec![]).await;
+        return node::in_world(
+            lab_nodes::targets(&args)?,
+            world,
+            kube,
+            &args,
+            Described::default(),
+        )
+        .await;
     }
     if scenario.ask.command == "why" {
         let mut args = lab_nodes::why_arguments(&scenario)?;

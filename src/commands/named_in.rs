@@ -6,7 +6,7 @@ use checks::{
     ImageUse,
     kit::{
         sanitize_text,
-        target::{ManifestUses, NamedBy},
+        target::{ManifestPod, ManifestUses, NamedBy},
     },
 };
 
@@ -96,6 +96,14 @@ fn said_by(file: &str, one: &ImageUse) -> ManifestUses {
     };
     let when = |holds: bool| holds.then(|| named_by.clone());
     let asks = !one.nodes.is_empty();
+    let pod = ManifestPod {
+        object: one.object.clone(),
+        container: one.container.clone().unwrap_or_default(),
+        namespace: one.namespace.clone(),
+        account: one.account.clone(),
+        secrets: one.secrets.clone(),
+        is_admitted: false,
+    };
     ManifestUses {
         never: when(one.is_never_pulled),
         all_never: one.is_never_pulled,
@@ -103,6 +111,7 @@ fn said_by(file: &str, one: &ImageUse) -> ManifestUses {
         guessed: when(!one.is_certain),
         others: None,
         nodes: asks.then(|| one.nodes.clone()).into_iter().collect(),
+        pulling: (!one.is_never_pulled).then_some(pod).into_iter().collect(),
     }
 }
 

@@ -2,15 +2,13 @@
 
 use std::{cell::RefCell, env, rc::Rc};
 
-use checks::{
-    PodTemplate,
-    kit::{
-        Target, World,
-        engine::{Event, Vantage},
-        kube::KubeOptions,
-        messages::Lang,
-    },
+use checks::kit::{
+    Target, World,
+    engine::{Event, Vantage},
+    kube::KubeOptions,
+    messages::Lang,
 };
+use futures::future::join;
 
 use super::{check, inputs, job_settings::settings};
 use crate::{
@@ -18,12 +16,14 @@ use crate::{
     args::{CheckOptions, NodeArgs},
     carry::{self, Architecture, NotCarried},
     join::{
+        gate::Gate,
         node::{Footprint, NodeRun, Programs, look},
-        preview::{self, TriedOut},
+        preview::{self, Described},
     },
     phrases::Phrase,
     present::last_sentence::last_sentence,
     show::{Outputs, Progress, locale, print_note},
+    wait::interrupted,
     world,
 };
 
@@ -37,7 +37,7 @@ pub(super) async fn run(args: NodeArgs) -> Result<Exit, String> {
         return super::manifests::print(&args, &targets).await;
     }
     let world = world_of(&args.options)?;
-    in_world(targets, world, (kube, |_| carry::this_program()), &args, vec![]).await
+    in_world(targets, world, (kube, |_| carry::this_program()), &args, Described::default()).await
 }
 
 /// Which cluster is asked, and what reads this program.
@@ -100,13 +100,13 @@ pub(super) fn world_of(options: &CheckOptions) -> Result<World, String> {
     Ok(world::real(world::roots(vec![], None), None))
 }
 
-/// Runs the Jobs and shows the result. Admission is asked about the pods of manifests first.
+/// Runs the Jobs and shows the result. The cluster is asked about the pods of manifests first.
 pub(super) async fn in_world(
     targets: Vec<Target>,
     world: World,
     cluster: Cluster,
     args: &NodeArgs,
-    pods: Vec<PodTemplate>,
+    described: Described,
 ) -> Result<Exit, String> {
     let show = &args.options.show;
     let outputs = Outputs::open(show, args.options.file_timeout()).await?;
@@ -114,7 +114,7 @@ pub(super) async fn in_world(
     let (lines, folded) = (outputs.clone(), Rc::new(RefCell::new(outputs.new_run())));
     let (into, board) = (folded.clone(), progress.clone());
     let first = RefCell::new(None);
-    let looking = look_with(pods, targets, world, cluster, args, move |event: Event| {
+    let looking = look_with(described, targets, world, cluster, args, move |event: Event| {
         // The steps of the cluster are told of each target.
         let is_of_first =
             || *first.borrow_mut().get_or_insert_with(|| event.target.clone()) == event.target;
@@ -142,23 +142,35 @@ pub(super) async fn in_world(
     Ok(exit)
 }
 
-/// Looks from the nodes, and before asks admission about the pods of manifests.
+/// Looks from the nodes, and before asks the cluster about the pods of manifests.
 pub(super) async fn look_with(
-    pods: Vec<PodTemplate>,
+    described: Described,
     targets: Vec<Target>,
     world: World,
     cluster: Cluster,
     args: &NodeArgs,
     tell: impl Fn(Event) + 'static,
 ) -> Footprint {
-    let tell = Rc::new(tell);
     let read = |image: String| check::target(&args.options, image, None);
     let (at, kube) = (world.clone(), cluster.0.clone());
-    let pods = (pods, args.options.file_timeout());
-    let asked = preview::try_out(targets, at, kube, pods, read, |event| tell(event));
-    let TriedOut { api, targets } = Box::pin(asked).await;
-    let run = NodeRun { api, ..prepare(targets, world, cluster, args) };
-    look(run, move |event| tell(event)).await
+    let described = (described, args.options.file_timeout());
+    let mut preview = Box::pin(preview::ask(targets, at, kube, described, read)).await;
+    let (api, targets) = (preview.api.clone(), preview.targets.clone());
+    let run = NodeRun { api, ..prepare(targets, world.clone(), cluster, args) };
+    let gate = Rc::new(Gate::new(tell));
+    let passing = gate.clone();
+    let looking = look(run, move |event| passing.pass(event));
+    // The credentials are tried meanwhile, so that no host is waited for twice.
+    let announcing = async {
+        tokio::select! {
+            () = preview.try_credentials(&world) => {}
+            _ = interrupted() => {}
+        }
+        preview.announce(|event| gate.tell(event));
+        gate.open();
+    };
+    let (footprint, ()) = Box::pin(join(looking, announcing)).await;
+    footprint
 }
 
 /// Says what a run did in the cluster.

@@ -26,7 +26,7 @@ use super::{
 };
 #[cfg(feature = "lab")]
 use crate::run::run as run_plans;
-use crate::{Exit, args::WhyArgs, carry, wait::no_longer_than};
+use crate::{Exit, args::WhyArgs, carry, join::preview::Described, wait::no_longer_than};
 
 /// The most that is read of all files.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -38,7 +38,7 @@ const MAX_IMAGES: usize = 100;
 /// What manifests ask for.
 pub(super) struct Preflight {
     targets: Vec<Target>,
-    pods: Vec<PodTemplate>,
+    described: Described,
 }
 
 /// Checks the images of the files from one node of each pool, or from here.
@@ -69,7 +69,7 @@ pub(super) async fn in_world(
         return check::in_world(asked.targets, world, &args.options).await;
     }
     let node_args = args.of_nodes(vec![]);
-    Box::pin(node::in_world(asked.targets, world, cluster, &node_args, asked.pods)).await
+    Box::pin(node::in_world(asked.targets, world, cluster, &node_args, asked.described)).await
 }
 
 /// Looks at what manifests ask for.
@@ -87,18 +87,21 @@ pub(super) async fn look(
         return;
     }
     let node_args = args.of_nodes(vec![]);
-    node::look_with(asked.pods, asked.targets, world, cluster, &node_args, tell).await;
+    node::look_with(asked.described, asked.targets, world, cluster, &node_args, tell).await;
 }
 
 /// Reads manifests, each with the name of its file.
 pub(super) fn read(texts: &[(String, String)], args: &WhyArgs) -> Result<Preflight, String> {
-    let (mut images, mut pods, mut others) = (Images::default(), vec![], vec![]);
+    let (mut images, mut described, mut others) = (Images::default(), Described::default(), vec![]);
     for (file, text) in texts {
         let named = NamedImages::read(text.as_bytes());
         let named = named.map_err(|error| format!("{file}: {error}"))?;
         let of_file = pod_templates(text.as_bytes()).into_iter();
         let lines = lines(&named.uses);
-        pods.extend(of_file.map(|pod| PodTemplate { at: places(file, &lines, &pod), ..pod }));
+        described
+            .pods
+            .extend(of_file.map(|pod| PodTemplate { at: places(file, &lines, &pod), ..pod }));
+        described.declared.add(text.as_bytes());
         others.extend(named.others.iter().map(|line| format!("{file}:{line}")));
         named.uses.into_iter().for_each(|one| images.add(file, one));
     }
@@ -113,7 +116,7 @@ pub(super) fn read(texts: &[(String, String)], args: &WhyArgs) -> Result<Preflig
             "these manifests name more than {MAX_IMAGES} images; give fewer files"
         ));
     }
-    Ok(Preflight { targets: targets(images, others, args), pods })
+    Ok(Preflight { targets: targets(images, others, args), described })
 }
 
 /// The lines of a file that name each of its images.
@@ -149,7 +152,11 @@ fn platform(uses: &ManifestUses) -> Option<Platform> {
 /// Returns a target for each image. What is no image is told beside the first of them.
 fn targets(images: Images, others: Option<String>, args: &WhyArgs) -> Vec<Target> {
     let of_nodes = if args.here { vec![] } else { args.of_nodes(vec![]).flags() };
-    let target = |(image, named_at, uses): (String, Vec<String>, ManifestUses)| {
+    let target = |(image, named_at, mut uses): (String, Vec<String>, ManifestUses)| {
+        if !args.here {
+            // The cluster is asked for them.
+            uses.secrets = None;
+        }
         let target = check::target(&args.options, image_of_pod(&image), None);
         let flags = of_nodes.iter().cloned().chain(target.flags).collect();
         let asked = platform(&uses).filter(|_| target.is_platform_assumed);

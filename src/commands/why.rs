@@ -1,12 +1,7 @@
 //! `check-acr why`: why do pods wait for their images? Those of a cluster, or what a message of the
 //! kubelet says, for which no network is used, so that nothing is proven.
 
-use std::{
-    cell::{Cell, RefCell},
-    env,
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::RefCell, env, rc::Rc, time::Duration};
 
 use checks::{
     Message,
@@ -31,11 +26,11 @@ use crate::{
         self,
         control_plane::OfImages,
         credentials,
+        gate::Gate,
         node::Footprint,
         pods::{self, Chosen, Found, Limits},
     },
     present::message::MessagePage,
-    report::is_interruption,
     run::run as run_plans,
     show::{self, Outputs, Progress, message, reference},
     wait::interrupted,
@@ -164,57 +159,29 @@ pub(super) async fn look(
     let announce = async {
         let trying = async {
             if let Some(waiting) = &found.waiting {
-                credentials::try_each(waiting, &chosen.targets, &mut chosen.pods, &world).await;
+                let attempts = &waiting.attempts;
+                credentials::try_each(attempts, &chosen.targets, &mut chosen.pods, &world).await;
             }
         };
         let is_stopped = tokio::select! {
             () = trying => false,
             _ = interrupted() => true,
         };
-        found.announce(&chosen, &args.flags(), |event| (gate.tell)(event));
+        found.announce(&chosen, &args.flags(), |event| gate.tell(event));
         gate.open();
         is_stopped
     };
     let (footprint, (), is_stopped) = Box::pin(join3(nodes, here, announce)).await;
-    if is_stopped && !gate.told_of_stop.get() {
-        pods::stopped(&chosen, |event| (gate.tell)(event));
+    if is_stopped && !gate.was_told_of_stop() {
+        pods::stopped(&chosen, |event| gate.tell(event));
     }
     let group = found.waiting.as_ref().and_then(|waiting| waiting.node_group.clone());
     if let Some(told) = told.take() {
         let wait = args.options.timeout();
-        let tell = move |event| (gate.tell)(event);
+        let tell = move |event| gate.tell(event);
         Box::pin(told.explain(group.as_deref(), &chosen.pods, &world, wait, tell)).await;
     }
     Ok(footprint)
-}
-
-/// Holds back what is seen of images until they were announced, with the credentials of their pods.
-struct Gate<T> {
-    tell: T,
-    held: RefCell<Option<Vec<Event>>>,
-    /// Whether one of those who look said that the user ended the run.
-    told_of_stop: Cell<bool>,
-}
-
-impl<T: Fn(Event)> Gate<T> {
-    const fn new(tell: T) -> Self {
-        Self { tell, held: RefCell::new(Some(vec![])), told_of_stop: Cell::new(false) }
-    }
-
-    fn pass(&self, event: Event) {
-        if is_interruption(&event.kind) {
-            self.told_of_stop.set(true);
-        }
-        if let Some(held) = self.held.borrow_mut().as_mut() {
-            held.push(event);
-            return;
-        }
-        (self.tell)(event);
-    }
-
-    fn open(&self) {
-        self.held.take().into_iter().flatten().for_each(&self.tell);
-    }
 }
 
 /// Checks images from here: all, or those whose names no runtime accepts.

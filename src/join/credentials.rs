@@ -8,7 +8,7 @@ use checks::{
         Plan, Target, World,
         engine::{Event, EventKind, Severity, StepEnd, Vantage},
         keyring::RegistryAnswer,
-        kube::{Attempt, ImagePods, WaitingPods},
+        kube::{Attempt, ImagePods},
         target::{ControlPlane, SignIn, Who},
     },
     steps,
@@ -20,13 +20,13 @@ const WAIT: Duration = Duration::from_secs(15);
 
 /// Tries each credential for the image of its target, and writes down what the registry answers.
 pub(crate) async fn try_each(
-    waiting: &WaitingPods,
+    attempts: &[Attempt],
     targets: &[Target],
     pods: &mut [ImagePods],
     world: &World,
 ) {
     let place = |attempt: &Attempt| pods.iter().position(|of| of.image == attempt.image);
-    let open = waiting.attempts.iter().filter_map(|attempt| Some((place(attempt)?, attempt)));
+    let open = attempts.iter().filter_map(|attempt| Some((place(attempt)?, attempt)));
     // A name of this machine is another one on a node, and what answers here would get the password.
     let can_be_tried = |(place, _): &(usize, &Attempt)| {
         targets[*place].asked.as_ref().is_ok_and(|asked| !asked.host.is_local())

@@ -2,6 +2,7 @@
 
 pub(crate) mod control_plane;
 pub(crate) mod credentials;
+pub(crate) mod gate;
 pub(crate) mod node;
 pub(crate) mod pods;
 pub(crate) mod preview;

@@ -1,5 +1,5 @@
-//! Asks a cluster whether admission takes the pods that manifests describe, before their images are
-//! looked at from its nodes.
+//! Asks a cluster about the pods that manifests describe, before their images are looked at from its nodes:
+//! whether admission takes them, and what they sign in with.
 
 use std::{
     cell::RefCell,
@@ -9,66 +9,134 @@ use std::{
 };
 
 use checks::{
-    PodTemplate,
+    Declared, PlannedPods, PodTemplate, TriedAdmission,
     kit::{
-        Plan, Target, World,
+        Fact, Plan, Target, World,
         engine::{Event, EventKind, Vantage},
-        kube::{Api, KubeOptions},
-        target::image_of_pod,
+        kube::{Api, Attempt, ImagePods, KubeOptions},
+        target::{ManifestPod, image_of_pod},
     },
     steps,
 };
 
-use super::{of_cluster, run_started};
+use super::{credentials, of_cluster, run_started};
 
-/// What came of it.
-pub(crate) struct TriedOut {
+/// What manifests describe.
+#[derive(Default)]
+pub(crate) struct Described {
+    /// The pods.
+    pub(crate) pods: Vec<PodTemplate>,
+    /// What some of them may sign in with.
+    pub(crate) declared: Declared,
+}
+
+/// What the cluster says of it.
+#[derive(Default)]
+pub(crate) struct Preview {
     /// The cluster's API. Where it is not reached nothing is told, as the look from the nodes fails for the
     /// same reason.
     pub(crate) api: Option<Rc<Api>>,
     /// The images that the pods would have: admission may replace those of the manifests.
     pub(crate) targets: Vec<Target>,
+    /// What happened, and what was found of each target.
+    told: (Vec<EventKind>, Vec<Vec<EventKind>>),
+    /// The pods of each target.
+    pods: Vec<ImagePods>,
+    /// Their credentials, to be tried.
+    attempts: Vec<Attempt>,
 }
 
-/// Tries the pods as dry runs within that time, and tells of each image what admission does to the pods that name it. `read`
-/// makes a target of an image.
-pub(crate) async fn try_out(
+/// Asks about what manifests describe: the dry runs take no longer than `limit`. `read` makes a target of
+/// an image.
+pub(crate) async fn ask(
     targets: Vec<Target>,
     world: World,
     kube: KubeOptions,
-    (templates, limit): (Vec<PodTemplate>, Duration),
+    (described, limit): (Described, Duration),
     read: impl Fn(String) -> Target,
-    tell: impl Fn(Event),
-) -> TriedOut {
-    let Some(first) = targets.first().filter(|_| !templates.is_empty()).cloned() else {
-        return TriedOut { api: None, targets };
+) -> Preview {
+    let are_pulled = targets.iter().any(|target| !target.uses.pulling.is_empty());
+    let Some(first) = targets.first().filter(|_| are_pulled || !described.pods.is_empty()).cloned()
+    else {
+        return Preview { targets, ..Preview::default() };
     };
     let kept = Rc::<RefCell<Vec<Event>>>::default();
-    let into = kept.clone();
-    let listener = Rc::new(move |event: Event| into.borrow_mut().push(event));
-    let mut plan = Plan::new(first, Vantage::Kubernetes, world, BTreeSet::new(), listener);
-    let api = checks::cluster_api(&mut plan, kube);
-    let tried = checks::manifest_admission(&mut plan, &api, templates, limit);
-    plan.run(|_| true).await;
-    let (Some(api), Some(tried)) = (api.value().await, tried.value().await) else {
-        return TriedOut { api: None, targets };
+    let plan = || {
+        let into = kept.clone();
+        let listener = Rc::new(move |event: Event| into.borrow_mut().push(event));
+        Plan::new(first.clone(), Vantage::Kubernetes, world.clone(), BTreeSet::new(), listener)
     };
-    let kinds: Vec<EventKind> = kept.take().into_iter().map(|event| event.kind).collect();
+    let mut asking = plan();
+    let api = checks::cluster_api(&mut asking, kube);
+    let Described { pods, declared } = described;
+    let declared = Rc::new(declared);
+    let tried = checks::manifest_admission(&mut asking, &api, (pods, declared.clone()), limit);
+    asking.run(|_| true).await;
+    let (Some(api), Some(tried)) = (api.value().await, tried.value().await) else {
+        return Preview { targets, ..Preview::default() };
+    };
     let targets = admitted(targets, &tried.admitted, read);
-    for (target, named) in &targets {
-        let id = target.id();
-        let started = run_started(target.describe(), BTreeMap::default());
-        let is_about =
-            |images: &[String]| images.iter().any(|image| named.contains(&image_of_pod(image)));
-        let found = tried.found.iter().filter(|(images, _)| is_about(images));
-        let found = found.map(|(_, finding)| EventKind::Found {
-            step: steps::POLICY.name.to_owned(),
-            finding: finding.clone(),
-        });
-        let kinds = std::iter::once(started).chain(kinds.iter().cloned()).chain(found);
-        kinds.for_each(|kind| tell(of_cluster(&id, kind)));
+    let mut planned = None;
+    if are_pulled {
+        let pods = targets.iter().map(|(target, _)| signing_in(target, &tried, &api)).collect();
+        let mut asking = plan();
+        let known = Fact::known(steps::API.name, api.clone());
+        let secrets = checks::manifest_secrets(&mut asking, &known, declared, pods);
+        asking.run(|_| true).await;
+        planned = secrets.value().await;
     }
-    TriedOut { api: Some(api), targets: targets.into_iter().map(|(target, _)| target).collect() }
+    let PlannedPods { images: pods, attempts, .. } =
+        planned.as_deref().cloned().unwrap_or_default();
+    let found = targets.iter().map(|(_, named)| found(&tried, named)).collect();
+    let kinds = kept.take().into_iter().map(|event| event.kind).collect();
+    let targets = targets.into_iter().map(|(target, _)| target).collect();
+    Preview { api: Some(api), targets, told: (kinds, found), pods, attempts }
+}
+
+impl Preview {
+    /// Tries the credentials of the pods from here.
+    pub(crate) async fn try_credentials(&mut self, world: &World) {
+        credentials::try_each(&self.attempts, &self.targets, &mut self.pods, world).await;
+    }
+
+    /// Tells of each image what the cluster says of the pods that name it.
+    pub(crate) fn announce(&self, tell: impl Fn(Event)) {
+        let (kinds, found) = &self.told;
+        for (place, (target, found)) in self.targets.iter().zip(found).enumerate() {
+            let mut understood = target.describe();
+            if let Some(pods) = self.pods.get(place).filter(|pods| !pods.workloads.is_empty()) {
+                // Plain data always serializes.
+                understood.insert("pods".into(), serde_json::to_value(pods).unwrap_or_default());
+            }
+            let started = run_started(understood, BTreeMap::default());
+            let kinds = std::iter::once(&started).chain(kinds).chain(found);
+            kinds.for_each(|kind| tell(of_cluster(&target.id(), kind.clone())));
+        }
+    }
+}
+
+/// Returns what was found of the pods with one of these images.
+fn found(tried: &TriedAdmission, named: &[String]) -> Vec<EventKind> {
+    let is_about =
+        |images: &[String]| images.iter().any(|image| named.contains(&image_of_pod(image)));
+    let found = tried.found.iter().filter(|(images, _)| is_about(images));
+    let step = || steps::POLICY.name.to_owned();
+    found.map(|(_, found)| EventKind::Found { step: step(), finding: found.clone() }).collect()
+}
+
+/// Returns an image, and those that pull it, as admission leaves them.
+fn signing_in(target: &Target, tried: &TriedAdmission, api: &Api) -> (String, Vec<ManifestPod>) {
+    let left = |pod: &ManifestPod| {
+        let namespace = pod.namespace.as_ref().unwrap_or(&api.kube.cluster().namespace);
+        let mut admitted = tried.signs_in.iter();
+        let is_same =
+            |it: &&ManifestPod| it.object == pod.object && it.namespace.as_ref() == Some(namespace);
+        let container = pod.container.clone();
+        admitted
+            .find(is_same)
+            .map_or_else(|| pod.clone(), |it| ManifestPod { container, ..it.clone() })
+    };
+    (target.text.clone(), target.uses.pulling.iter().map(left).collect())
 }
 
 /// Returns the targets that pods would have, each with the images of the manifests that it stands for.

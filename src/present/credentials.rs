@@ -58,13 +58,19 @@ pub(super) fn of<'p>(
         for row in rows.into_iter().flatten() {
             add(&mut of_pods, of_row(&it.namespace, row));
         }
-        let view = target.views.iter().find(|view| view.from.node() == Some(it.node.as_str()));
-        if let Some((view, line)) = view.and_then(|view| Some((view, of_node(&it.node, view)?))) {
-            add(&mut of_nodes, line);
-            views.push(view);
+        for view in &target.views {
+            let node = view.from.node().filter(|node| it.is_on(node));
+            if let Some(line) = node.and_then(|node| of_node(node, view)) {
+                add(&mut of_nodes, line);
+                views.push(view);
+            }
         }
     }
     let anonymous = anonymous(pods, &of_pods, &views);
+    if pods.are_planned() {
+        // In the order of their names, not of their answers.
+        of_nodes.sort_by(|one: &CredentialLine, other| one.node.cmp(&other.node));
+    }
     of_pods.into_iter().chain(of_nodes).chain(anonymous).collect()
 }
 

@@ -77,6 +77,8 @@ pub struct TargetPage {
     pub views: Vec<ViewPage>,
     /// This machine, a node and a pod on it side by side, where several of these looked.
     pub side_by_side: Option<SideBySide>,
+    /// What the pods that manifests describe present, and their nodes.
+    pub credentials: Vec<CredentialLine>,
 }
 
 /// A finding with its texts.

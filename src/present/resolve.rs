@@ -4,6 +4,7 @@
 use checks::{
     kit::{
         engine::{Finding, Severity, StepEnd, Vantage},
+        kube::ImagePods,
         messages::{Lang, Messages},
     },
     steps,
@@ -15,7 +16,7 @@ use serde_json::{Map, Value};
 use super::{
     CausePage, FindingPage, OWN_NAME, Presentation, StepPage, TargetPage, Told, ViewPage,
     cluster::{ClusterFlags, call_by},
-    groups,
+    credentials, groups,
     headline::headline,
 };
 use crate::{
@@ -143,7 +144,11 @@ impl Presenter<'_> {
             warnings: pages(&verdict.warnings, Severity::Warning),
             views: views.map(|(view, read)| self.view(view, read, &verdict)).collect(),
             side_by_side,
+            credentials: vec![],
         };
+        if let Some(pods) = self.report.pods().filter(ImagePods::are_planned) {
+            page.credentials = credentials::of(&page, &pods, pods.workloads.iter());
+        }
         page.headline = headline(&page, self.lang);
         page
     }

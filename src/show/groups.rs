@@ -132,7 +132,7 @@ impl Page<'_> {
                 self.paper.hang(&label, 4 + INDENT, text, |line| line.normal());
             }
         }
-        self.credentials(group);
+        self.credentials(&group.credentials, 4);
         if let Some(saw) = told.saw.as_ref().filter(|_| group.severity == Severity::Error) {
             let label = format!("    {}", self.say(Phrase::Proof));
             self.paper.hang(&label, 4 + INDENT, saw, |line| line.normal());
@@ -152,16 +152,17 @@ impl Page<'_> {
     }
 
     /// Writes what the pods and their nodes present, where the pods have credentials of their own.
-    fn credentials(&mut self, group: &Group) {
-        let of_pods = group.credentials.iter().any(|line| line.secret.is_some());
+    pub(super) fn credentials(&mut self, lines: &[CredentialLine], margin: usize) {
+        let of_pods = lines.iter().any(|line| line.secret.is_some());
         if !of_pods && self.options.verbose == 0 {
             return;
         }
         let shown = if self.options.verbose > 0 { usize::MAX } else { MAX_SHOWN };
-        for (place, line) in group.credentials.iter().take(shown).enumerate() {
+        for (place, line) in lines.iter().take(shown).enumerate() {
             let label = if place == 0 { self.say(Phrase::Presents) } else { "" };
             let text = self.credential(line);
-            self.paper.hang(&format!("    {label}"), 4 + INDENT, &text, |line| line.normal());
+            let label = format!("{:margin$}{label}", "");
+            self.paper.hang(&label, margin + INDENT, &text, |line| line.normal());
         }
     }
 

@@ -84,6 +84,8 @@ struct TargetPart<'a> {
     /// another.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_difference: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    credentials: &'a [CredentialLine],
     views: Vec<View<'a>>,
 }
 
@@ -222,6 +224,7 @@ fn target(page: &TargetPage) -> TargetPart<'_> {
             warnings: page.warnings.iter().map(cause).collect(),
         },
         first_difference: page.side_by_side.as_ref().and_then(|it| it.first_difference.as_deref()),
+        credentials: &page.credentials,
         views: page.views.iter().map(view).collect(),
     }
 }

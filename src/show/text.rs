@@ -106,6 +106,7 @@ impl Page<'_> {
             }
             _ => self.views(target),
         }
+        self.credentials(&target.credentials, 2);
         self.paper.gap();
         self.verdict(target);
         self.closing(target);

@@ -40,7 +40,8 @@ fn of_uncertain<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined
     }
 }
 
-/// Doubts what depends on who signs in, where the pods sign in first with secrets of their own.
+/// Doubts what depends on who signs in, where the pods sign in first with secrets of their own; a pull that
+/// works without these is told with them.
 fn of_secrets<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'_, 'a>) {
     let Some(finding) = manifested::secrets_not_tried(uses) else { return };
     let is_open = |cause: &Cause<'a>| waiting::is_sign_in(cause.step);
@@ -48,6 +49,8 @@ fn of_secrets<'a>(report: &'a Report, uses: &ManifestUses, joined: &mut Joined<'
     let pulls = *joined.can == Outcome::Pull;
     if !open.is_empty() || (!pulls && joined.could_not_tell.iter().any(is_open)) {
         doubt(report, &finding, joined, open);
+    } else if pulls {
+        joined.warnings.extend(cause(report, &finding));
     }
 }
 

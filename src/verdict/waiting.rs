@@ -66,7 +66,10 @@ pub(super) fn not_of_pods<'a>(
         for Instead { finding, workloads } in parts {
             let workloads = Some(workloads).filter(|_| !is_whole);
             let of_these = Cause { workloads, ..cause.clone() };
-            match finding.filter(|it| is_certain || waiting::takes_over(it)) {
+            // Of pods that are not there yet nobody else says what they lack.
+            let is_told =
+                |it: &Finding| is_certain || pods.are_planned() || waiting::takes_over(it);
+            match finding.filter(is_told) {
                 Some(finding) => sorted.replace(of_these, &finding),
                 None => sorted.keep(is_certain, of_these),
             }

@@ -194,7 +194,9 @@ impl JobProblem {
             Refusal::Quota { quota } => JobProblem::QuotaExceeded { quota, namespace, said },
             Refusal::NoNamespace => JobProblem::NamespaceMissing { namespace },
             Refusal::NotPermitted => JobProblem::NotPermitted { namespace, said },
-            Refusal::NoDryRun { .. } | Refusal::Other => JobProblem::Refused { said },
+            Refusal::NoAccount | Refusal::NoDryRun { .. } | Refusal::Other => {
+                JobProblem::Refused { said }
+            }
         }
     }
 }

@@ -41,6 +41,8 @@ pub enum Refusal {
     },
     /// There is no such namespace, or it is being deleted.
     NoNamespace,
+    /// The service account that a pod names is not there.
+    NoAccount,
     /// RBAC: the caller may not.
     NotPermitted,
     /// Something else.
@@ -91,6 +93,9 @@ impl Refusal {
         }
         if why.starts_with("unable to create new content in namespace ") {
             return Refusal::NoNamespace;
+        }
+        if why.starts_with("error looking up service account ") && why.ends_with(" not found") {
+            return Refusal::NoAccount;
         }
         // RBAC says so without naming an object ("jobs.batch is forbidden: User …").
         if why.starts_with("User \"") && why.contains("\" cannot ") {
@@ -163,6 +168,10 @@ mod tests {
             (
                 "pods \"a\" is forbidden: unable to create new content in namespace shop because it is being terminated",
                 Refusal::NoNamespace,
+            ),
+            (
+                "pods \"web-\" is forbidden: error looking up service account shop/web: serviceaccount \"web\" not found",
+                Refusal::NoAccount,
             ),
             ("admission webhook ", Refusal::Webhook { webhook: "?".into() }),
             ("", Refusal::Other),

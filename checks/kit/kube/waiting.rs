@@ -151,6 +151,11 @@ pub struct ImagePods {
 }
 
 impl ImagePods {
+    /// Returns whether manifests describe the pods: none is there yet.
+    pub fn are_planned(&self) -> bool {
+        !self.workloads.is_empty() && self.workloads.iter().all(WaitingWorkload::is_planned)
+    }
+
     /// Returns whether the pods run: none waits for the image.
     pub fn run(&self) -> bool {
         !self.workloads.is_empty() && self.workloads.iter().all(|it| it.reason == RUNNING)
@@ -261,6 +266,16 @@ impl WaitingWorkload {
         self.reason == "ErrImageNeverPull" && self.policy == "Never"
     }
 
+    /// Returns whether a manifest describes it: its pods are on no node yet.
+    pub const fn is_planned(&self) -> bool {
+        self.node.is_empty()
+    }
+
+    /// Returns whether its pods are on that node, or may come there.
+    pub fn is_on(&self, node: &str) -> bool {
+        self.is_planned() || self.node == node
+    }
+
     /// Returns whether what decides for this one decides for the other, too, whatever their nodes are.
     pub fn is_like(&self, other: &Self) -> bool {
         let Self { namespace, place, reason, policy, account, secrets, .. } = self;
@@ -277,7 +292,8 @@ impl WaitingWorkload {
     /// a `StatefulSet` wait for one another, and a Job cannot be changed.
     pub fn patched(&self, known: Option<&str>) -> (Option<String>, Option<String>) {
         let is_of_kind = |kind: &&str| self.workload.starts_with(*kind);
-        let can_be = ["deployment/", "daemonset/"].iter().any(is_of_kind)
+        let can_be = !self.is_planned()
+            && ["deployment/", "daemonset/"].iter().any(is_of_kind)
             && self.secrets.iter().all(|one| Some(one.as_str()) == known);
         let name = Some(self.workload.clone());
         if can_be { (name, None) } else { (None, name) }

@@ -13,7 +13,7 @@ pub struct ManifestUses {
     pub never: Option<NamedBy>,
     /// Whether none of them pulls it.
     pub all_never: bool,
-    /// One of the pods, where all of them present pull secrets of their own.
+    /// One of the pods, where all of them present pull secrets of their own and nobody reads these.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<NamedBy>,
     /// One of the places, where it may be no image at each of them.
@@ -26,6 +26,34 @@ pub struct ManifestUses {
     /// nothing of its node.
     #[serde(skip)]
     pub nodes: Vec<NodeRules>,
+    /// How those that pull it sign in, each way once.
+    #[serde(skip)]
+    pub pulling: Vec<ManifestPod>,
+}
+
+/// A pod of manifests that pulls an image, and what it names to sign in with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ManifestPod {
+    /// The object, such as `deployment/web`.
+    pub object: String,
+    /// The container or the volume.
+    pub container: String,
+    /// The namespace, where the manifest names one.
+    pub namespace: Option<String>,
+    /// The service account, where it does.
+    pub account: Option<String>,
+    /// The pull secrets, in their order.
+    pub secrets: Vec<String>,
+    /// Whether these are what admission left it with, its service account's among them.
+    pub is_admitted: bool,
+}
+
+impl ManifestPod {
+    /// Returns whether the other signs in with the same.
+    fn signs_in_like(&self, other: &Self) -> bool {
+        let Self { namespace, account, secrets, .. } = self;
+        (namespace, account, secrets) == (&other.namespace, &other.account, &other.secrets)
+    }
 }
 
 impl ManifestUses {
@@ -34,6 +62,11 @@ impl ManifestUses {
         self.never = self.never.take().or(other.never);
         self.others = self.others.take().or(other.others);
         self.guessed = self.guessed.take().filter(|_| other.guessed.is_some());
+        for pod in other.pulling {
+            if !self.pulling.iter().any(|known| known.signs_in_like(&pod)) {
+                self.pulling.push(pod);
+            }
+        }
         if self.all_never {
             // Of those that never pull, neither secrets nor nodes matter.
             (self.secrets, self.nodes, self.all_never) =

@@ -24,7 +24,7 @@ pub use control_plane::{ClusterName, ControlPlane};
 use host::is_host_alone;
 pub use host::{Host, HostPurpose, IMDS, is_private};
 pub use managed_identity::ManagedIdentityId;
-pub use manifest_uses::{ManifestUses, NamedBy};
+pub use manifest_uses::{ManifestPod, ManifestUses, NamedBy};
 pub use pod_image::image_of_pod;
 pub use resource_id::{ResourceId, is_plain_id};
 

@@ -6,83 +6,51 @@
 //! is missing or of another type is passed over; one that cannot be decoded ends the pull (kubernetes,
 //! `getPullSecretsForPod` of pkg/kubelet; pkg/credentialprovider/secrets; pkg/credentialprovider/keyring.go).
 
-use std::{collections::HashMap, rc::Rc};
+mod known;
 
-use serde::Deserialize;
-use serde_json::Value;
+use std::rc::Rc;
 
 use super::objects::Named;
 use crate::kit::{
     Cloud, Cx, RegistryOrImage, Secret,
     keyring::{BrokenPullSecret, Entries, Near, PullSecret, Reader, Stored, near, shown},
     kube::{
-        Api, Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, GetParams, ImagePods,
-        KubeError, KubeRequest, List, ListParams, PodCredentials, PresentedRow,
+        Api, Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, ImagePods, PodCredentials,
+        PresentedRow, WaitingWorkload,
     },
-    rules::{Pattern, is_guid, is_object_name},
+    rules::{Pattern, is_guid},
     sanitize_text,
 };
+pub use known::Declared;
+use known::{Account, Key, Known, Read};
 
-/// How many secrets and accounts of a cluster are read.
-const MAX_READ: usize = 60;
 /// How many different credentials of the pods of one image are looked at.
 const MAX_SETS: usize = 10;
 /// How many credentials are tried in all.
 const MAX_ATTEMPTS: usize = 20;
-/// How many secrets of a namespace are looked through for one that fits.
-const MAX_LISTED: u32 = 50;
 /// How many keys are told of a secret of which none matches.
 const MAX_KEYS: usize = 3;
 /// What the annotations for Azure's credential provider begin with.
 const ANNOTATIONS: &str = "kubernetes.azure.com/acr-";
 
-/// What the API server gives of a Secret. It has no `Debug`: nothing prints what is in it.
-enum Read {
-    /// What the kubelet makes of it.
-    Given(Result<PullSecret, BrokenPullSecret>),
-    /// There is none.
-    Missing,
-    /// It was not read: in the words of the refusal, where it was asked for.
-    Closed(Option<String>),
-}
-
-/// The pull secrets of a namespace, by their names.
-type Listed = Rc<Vec<(String, Rc<Read>)>>;
-
-/// What is read of a service account.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Account {
-    metadata: AccountMeta,
-    image_pull_secrets: Vec<Named>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct AccountMeta {
-    annotations: HashMap<String, String>,
-}
-
-/// What was read so far: each object once.
-#[derive(Default)]
-struct Known {
-    secrets: HashMap<(String, String), Rc<Read>>,
-    accounts: HashMap<(String, String), Option<Account>>,
-    namespaces: HashMap<String, Listed>,
-    asked: usize,
-}
-
-/// Finds out what the pods of each image present, and returns the credentials that can be tried.
-pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec<Attempt> {
-    let (mut known, mut attempts) = (Known::default(), vec![]);
+/// Finds out what the pods of each image present, and returns the credentials that can be tried. What
+/// manifests declare counts before what the cluster has.
+pub(super) async fn examine(
+    cx: &Cx,
+    api: &Api,
+    declared: &Declared,
+    images: &mut [ImagePods],
+) -> Vec<Attempt> {
+    let (mut known, mut attempts) = (Known::new(cx, api, declared), vec![]);
+    read_all(&mut known, images).await;
     for of_image in images {
         let asked = RegistryOrImage::read(&of_image.image, Cloud::default(), false);
         let Ok(asked) = asked else { continue };
         let mut sets: Vec<PodCredentials> = vec![];
-        for it in &of_image.workloads {
+        for it in of_image.workloads.iter().filter(|it| pulls(it)) {
             let is_known =
                 sets.iter().any(|set| set.is_of(&it.namespace, &it.account, &it.secrets));
-            if it.reason == "ErrImageNeverPull" || is_known || sets.len() >= MAX_SETS {
+            if is_known || sets.len() >= MAX_SETS {
                 continue;
             }
             let mut set = PodCredentials {
@@ -91,12 +59,8 @@ pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec
                 secrets: it.secrets.clone(),
                 ..PodCredentials::default()
             };
-            let mut found = vec![];
-            for name in &it.secrets {
-                let read = known.secret(cx, api, &it.namespace, name).await;
-                found.push((name.as_str(), read));
-            }
-            let held = rows(&found, &asked);
+            let found = it.secrets.iter().map(|name| (&**name, known.secret(&it.namespace, name)));
+            let held = rows(&found.collect::<Vec<_>>(), &asked);
             for (place, (row, stored)) in held.into_iter().enumerate() {
                 set.rows.push(row);
                 if let (Some((user, password)), true) = (stored, attempts.len() < MAX_ATTEMPTS) {
@@ -105,12 +69,17 @@ pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec
                     attempts.push(Attempt { image: of_image.image.clone(), presented });
                 }
             }
-            let account = known.account(cx, api, &it.namespace, &it.account).await;
+            let account = known.account(&it.namespace, &it.account).cloned();
             set.annotations = account.as_ref().map(annotations);
             set.client_id = account.as_ref().and_then(client_id);
-            if set.rows.iter().all(|row| row.state != CredentialState::Presented) {
+            if it.is_planned() && set.secrets.is_empty() {
+                set.account_said = known.why_unknown(&it.namespace, &it.account);
+            }
+            let is_presented = |row: &CredentialRow| row.state == CredentialState::Presented;
+            // For a pod that does not wait, nobody looks through the secrets of a namespace.
+            if !it.is_planned() && !set.rows.iter().any(is_presented) {
                 let names = account.map(|account| account.image_pull_secrets).unwrap_or_default();
-                set.unattached = known.unattached(cx, api, &set, &names, &asked).await;
+                set.unattached = unattached(&mut known, &set, &names, &asked).await;
             }
             sets.push(set);
         }
@@ -121,6 +90,58 @@ pub(super) async fn examine(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec
         of_image.credentials = sets;
     }
     attempts
+}
+
+/// Returns whether the kubelet would pull for a workload.
+fn pulls(it: &WaitingWorkload) -> bool {
+    it.reason != "ErrImageNeverPull"
+}
+
+/// Reads the service accounts and the pull secrets of all that pull. A pod that is not created yet and
+/// names no secret gets those of its service account (admission plugin `ServiceAccount`).
+async fn read_all(known: &mut Known<'_>, images: &mut [ImagePods]) {
+    let all = || images.iter().flat_map(|of| &of.workloads).filter(|it| pulls(it));
+    let accounts: Vec<Key> = all().map(|it| (it.namespace.clone(), it.account.clone())).collect();
+    known.read_accounts(accounts).await;
+    for it in images.iter_mut().flat_map(|of| &mut of.workloads) {
+        if it.is_planned() && it.secrets.is_empty() {
+            let account = known.account(&it.namespace, &it.account);
+            let names = account.into_iter().flat_map(|account| &account.image_pull_secrets);
+            it.secrets = names.map(|named| named.name.clone()).collect();
+        }
+    }
+    let all = images.iter().flat_map(|of| &of.workloads).filter(|it| pulls(it));
+    let key = |it: &WaitingWorkload, name: &String| (it.namespace.clone(), name.clone());
+    let secrets: Vec<Key> =
+        all.flat_map(|it| it.secrets.iter().map(|name| key(it, name))).collect();
+    known.read_secrets(secrets).await;
+}
+
+/// Returns a secret that holds credentials for the image and that the pods do not name: one of
+/// their service account's, which was given to it after they were made, else one of the namespace.
+async fn unattached(
+    known: &mut Known<'_>,
+    set: &PodCredentials,
+    of_account: &[Named],
+    asked: &RegistryOrImage,
+) -> Option<String> {
+    let fits = |name: &str, read: &Rc<Read>| {
+        let held = rows(&[(name, read.clone())], asked);
+        held.iter().any(|(row, _)| row.state == CredentialState::Presented)
+    };
+    let of_account: Vec<&String> =
+        of_account.iter().map(|it| &it.name).filter(|name| !set.secrets.contains(name)).collect();
+    known
+        .read_secrets(of_account.iter().map(|name| (set.namespace.clone(), (*name).clone())))
+        .await;
+    for name in of_account {
+        if fits(name, &known.secret(&set.namespace, name)) {
+            return Some(sanitize_text(name));
+        }
+    }
+    let listed = known.listed(&set.namespace).await;
+    let mut others = listed.iter().filter(|(name, _)| !set.secrets.contains(name));
+    others.find(|(name, read)| fits(name, read)).map(|(name, _)| sanitize_text(name))
 }
 
 /// Returns the client id that a service account names.
@@ -228,110 +249,6 @@ fn nearest(entries: &Entries, asked: &RegistryOrImage) -> Option<String> {
 fn keys(entries: &Entries) -> Option<String> {
     let keys: Vec<String> = entries.keys().into_iter().take(MAX_KEYS).map(shown).collect();
     (!keys.is_empty()).then(|| keys.join(", "))
-}
-
-impl Known {
-    async fn secret(&mut self, cx: &Cx, api: &Api, namespace: &str, name: &str) -> Rc<Read> {
-        let key = (namespace.to_owned(), name.to_owned());
-        if let Some(read) = self.secrets.get(&key) {
-            return read.clone();
-        }
-        let read = Rc::new(match self.get::<Value>(cx, api, namespace, "secrets", name).await {
-            Some(Ok(object)) => Read::Given(PullSecret::of_object(&object)),
-            Some(Err(error)) if error.status() == Some(404) => Read::Missing,
-            Some(Err(error)) => Read::Closed(Some(error.said())),
-            None => Read::Closed(None),
-        });
-        self.secrets.insert(key, read.clone());
-        read
-    }
-
-    async fn account(
-        &mut self,
-        cx: &Cx,
-        api: &Api,
-        namespace: &str,
-        name: &str,
-    ) -> Option<Account> {
-        let key = (namespace.to_owned(), name.to_owned());
-        if let Some(account) = self.accounts.get(&key) {
-            return account.clone();
-        }
-        let read = self.get::<Account>(cx, api, namespace, "serviceaccounts", name).await;
-        let account = read.and_then(Result::ok);
-        self.accounts.insert(key, account.clone());
-        account
-    }
-
-    /// Reads an object. Nothing where it is not asked for.
-    async fn get<T: serde::de::DeserializeOwned>(
-        &mut self,
-        cx: &Cx,
-        api: &Api,
-        namespace: &str,
-        resource: &str,
-        name: &str,
-    ) -> Option<Result<T, KubeError>> {
-        if self.asked >= MAX_READ || !is_object_name(namespace) || !is_object_name(name) {
-            return None;
-        }
-        self.asked += 1;
-        let path = format!("/api/v1/namespaces/{namespace}/{resource}");
-        let request = KubeRequest::new(&path).get(name, &GetParams::default()).ok()?;
-        Some(api.kube.ask::<T>(cx, request).await)
-    }
-
-    /// Returns a secret that holds credentials for the image and that the pods do not name: one of
-    /// their service account's, which was given to it after they were made, else one of the namespace.
-    async fn unattached(
-        &mut self,
-        cx: &Cx,
-        api: &Api,
-        set: &PodCredentials,
-        of_account: &[Named],
-        asked: &RegistryOrImage,
-    ) -> Option<String> {
-        let fits = |name: &str, read: &Rc<Read>| {
-            let held = rows(&[(name, read.clone())], asked);
-            held.iter().any(|(row, _)| row.state == CredentialState::Presented)
-        };
-        for Named { name } in of_account.iter().filter(|it| !set.secrets.contains(&it.name)) {
-            let read = self.secret(cx, api, &set.namespace, name).await;
-            if fits(name, &read) {
-                return Some(sanitize_text(name));
-            }
-        }
-        let listed = self.listed(cx, api, &set.namespace).await;
-        let others = listed.iter().filter(|(name, _)| !set.secrets.contains(name));
-        others
-            .into_iter()
-            .find(|(name, read)| fits(name, read))
-            .map(|(name, _)| sanitize_text(name))
-    }
-
-    /// Returns the pull secrets of a namespace, as far as they may be listed.
-    async fn listed(&mut self, cx: &Cx, api: &Api, namespace: &str) -> Listed {
-        if let Some(listed) = self.namespaces.get(namespace) {
-            return listed.clone();
-        }
-        let mut named = vec![];
-        let of_type = "type=kubernetes.io/dockerconfigjson";
-        let params = ListParams::default().fields(of_type).limit(MAX_LISTED);
-        let path = format!("/api/v1/namespaces/{namespace}/secrets");
-        if self.asked < MAX_READ
-            && let Ok(request) = KubeRequest::new(&path).list(&params)
-        {
-            self.asked += 1;
-            let list = api.kube.ask::<List<Value>>(cx, request).await;
-            for object in list.map(|list| list.items).unwrap_or_default() {
-                let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-                named.push((name, Rc::new(Read::Given(PullSecret::of_object(&object)))));
-            }
-        }
-        let named = Rc::new(named);
-        self.namespaces.insert(namespace.to_owned(), named.clone());
-        named
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::admission;
 use super::reviews::{permission, review};
 use super::selector::{fields_match, labels_match};
 use super::settings::{ApiAnswer, KubernetesNode};
@@ -235,6 +236,7 @@ impl Cluster {
 
     fn create(self: &Arc<Self>, place: &Place, asked: Asked) -> Response<Body> {
         let Place { resource, namespace, .. } = place;
+        let place_of = (resource.as_str(), namespace.as_str());
         let is_dry = asked.field("dryRun") == "All";
         let mut object = asked.body;
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
@@ -252,18 +254,9 @@ impl Cluster {
             return failure(refused.status, reason, &refused.message.replace("NAME", &name));
         }
         object["metadata"]["namespace"] = namespace.as_str().into();
-        let spec = match resource.as_str() {
-            "jobs" | "deployments" => &mut object["spec"]["template"]["spec"],
-            "cronjobs" => &mut object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
-            _ => &mut object["spec"],
-        };
-        for container in spec["containers"].as_array_mut().into_iter().flatten() {
-            let image = container["image"].as_str().unwrap_or_default();
-            if let Some(other) = self.settings.mirrors.get(image) {
-                container["image"] = other.as_str().into();
-            }
+        if let Err(said) = admission::admit(&self.settings, &self.store(), place_of, &mut object) {
+            return failure(403, "Forbidden", &said);
         }
-        rewrite(spec, &self.settings.rewrites);
         if is_dry {
             return success(201, &object);
         }
@@ -320,20 +313,6 @@ impl Cluster {
                 "items": items,
             }),
         )
-    }
-}
-
-/// Changes the spec of a pod as admission does.
-pub(super) fn rewrite(spec: &mut Value, how: &str) {
-    match how {
-        "sidecar" => {
-            if let Some(containers) = spec["containers"].as_array_mut() {
-                containers.push(json!({ "name": "istio-proxy", "image": "istio/proxyv2" }));
-            }
-        }
-        "network" => spec["hostNetwork"] = false.into(),
-        "image" => spec["containers"][0]["image"] = "mirror.contoso.com/check-acr:1".into(),
-        _ => {}
     }
 }
 

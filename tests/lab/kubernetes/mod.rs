@@ -2,6 +2,7 @@
 //! their pods, reads logs and events, and deletes them. The agent in a Job's pod runs in a world of
 //! its own, that of its node.
 
+mod admission;
 mod api;
 mod pods;
 mod reviews;

@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Cluster;
-use super::api::rewrite;
+use super::admission::rewrite;
 use super::settings::KubernetesNode;
 
 /// How long the kubelet takes to look again whether what a pod mounts is there.

@@ -1,0 +1,64 @@
+//! The pods of manifests, as pods that are on no node yet: what the kubelet would sign in with for them.
+
+use serde::Serialize;
+
+use super::credentials::{self, Declared};
+use crate::kit::{
+    Cx,
+    kube::{Api, Attempt, ImagePods, PodCredentials, WaitingWorkload},
+    target::ManifestPod,
+};
+
+/// What the pods of manifests present.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PlannedPods {
+    /// How many credentials their pull secrets hold for their images.
+    pub presented: usize,
+    /// The pods of each image that some of them pull.
+    #[serde(skip)]
+    pub images: Vec<ImagePods>,
+    /// The credentials, to be tried.
+    #[serde(skip)]
+    pub attempts: Vec<Attempt>,
+}
+
+/// Finds out what the pods that pull each of these images present.
+pub async fn plan(
+    cx: &Cx,
+    api: &Api,
+    declared: &Declared,
+    images: &[(String, Vec<ManifestPod>)],
+) -> PlannedPods {
+    let workload = |pod: &ManifestPod| WaitingWorkload {
+        namespace: pod.namespace.clone().unwrap_or_else(|| api.kube.cluster().namespace.clone()),
+        workload: pod.object.clone(),
+        container: pod.container.clone(),
+        account: pod.account.clone().unwrap_or_else(|| "default".to_owned()),
+        secrets: pod.secrets.clone(),
+        count: 1,
+        ..WaitingWorkload::default()
+    };
+    let of_image = |(image, pods): &(String, Vec<ManifestPod>)| ImagePods {
+        image: image.clone(),
+        count: pods.len(),
+        workloads: pods.iter().map(workload).collect(),
+        ..ImagePods::default()
+    };
+    let mut planned: Vec<ImagePods> = images.iter().map(of_image).collect();
+    let attempts = credentials::examine(cx, api, declared, &mut planned).await;
+    for (of_image, (_, pods)) in planned.iter_mut().zip(images) {
+        // What its service account has was seen at admission.
+        let is_seen = |set: &PodCredentials| {
+            let all = of_image.workloads.iter().zip(pods);
+            let mut its = all.filter(|(it, _)| set.is_of(&it.namespace, &it.account, &it.secrets));
+            its.all(|(_, pod)| pod.is_admitted)
+        };
+        for set in &mut of_image.credentials {
+            if is_seen(set) {
+                set.account_said = None;
+            }
+        }
+    }
+    let presented = attempts.iter().filter(|attempt| attempt.presented.is_some()).count();
+    PlannedPods { presented, images: planned, attempts }
+}
