@@ -1,7 +1,7 @@
 //! What the kubelet makes of pull secrets, one and several.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
