@@ -144,6 +144,7 @@ phrases! {
     WordsOf "words-of" "“{words}”, as {writer} writes it" "“{words}”(작성: {writer})"
     Suspects "suspects" "could not tell from the words alone; they fit each of these, the likeliest first:" "메시지만으로는 판단할 수 없습니다. 아래 유형에서 같은 메시지가 나오며, 가능성이 높은 순서입니다."
     OneSuspect "one-suspect" "could not tell from the words alone; they fit this:" "메시지만으로는 판단할 수 없습니다. 아래 유형에서 이런 메시지가 나옵니다."
+    NoPull "no-pull" "these words are not of a failed pull: the container was started from its image; kubectl logs --previous shows why it ended" "끌어오기 실패 메시지가 아닙니다. 컨테이너가 이미지에서 시작되었으며, 종료된 이유는 kubectl logs --previous로 확인합니다."
     EarlierEvent "earlier-event" "could not tell: this says only that a pull failed; an earlier event of the pod (kubectl describe pod) says why" "판단 불가: 끌어오기가 실패했다는 내용뿐입니다. 이유는 Pod의 이전 이벤트에 있습니다(kubectl describe pod)."
     NoSuspect "no-suspect" "could not tell: these words are not known" "판단 불가: 알려진 메시지가 아님"
     Settle "settle" "settle it" "판별"

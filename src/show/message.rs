@@ -37,6 +37,7 @@ pub(crate) fn text(page: &MessagePage, lang: Lang) -> String {
     paper.gap();
     let verdict = match page.modes.as_slice() {
         [] if page.message.is_bare() => Phrase::EarlierEvent,
+        [] if page.message.is_of_a_start() => Phrase::NoPull,
         [] => Phrase::NoSuspect,
         [_] => Phrase::OneSuspect,
         _ => Phrase::Suspects,
@@ -44,6 +45,9 @@ pub(crate) fn text(page: &MessagePage, lang: Lang) -> String {
     paper.hang("", 0, verdict.text(lang), |line| line.yellow().bold());
     for line in &page.modes {
         paper.hang(&format!("  {}", line.mode.bold()), 2 + WIDEST, line.text, |line| line.normal());
+    }
+    if page.message.is_of_a_start() {
+        return paper.into_text();
     }
     paper.gap();
     let called = [("called", page.called)];

@@ -1,6 +1,6 @@
 //! Reference pages as text, and as JSON.
 
-use std::fmt::Write;
+use std::io::{self, IsTerminal};
 
 use checks::kit::{engine::Severity, messages::Lang};
 use colored::{Colorize, control};
@@ -20,8 +20,7 @@ use crate::{
 
 /// Where the texts begin, behind their labels.
 const INDENT: usize = 10;
-/// From this width on, a scenario's story stands beside its name.
-#[cfg(feature = "lab")]
+/// From this width on, long names stand beside what they mean.
 const WIDE: usize = 100;
 
 /// Prints a reference page as JSON, or as the text that `text` makes of it.
@@ -109,42 +108,52 @@ pub(crate) fn mode(page: &ModePage, lang: Lang) -> String {
 
 /// Lays out all steps and codes.
 pub(crate) fn listing(page: &Listing, lang: Lang) -> String {
-    let mut text = format!("{}\n", Phrase::Steps.text(lang));
-    for step in &page.steps {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {:11}  {}", step.name, step.asks);
-    }
-    let _ = writeln!(text, "\n{}", Phrase::Codes.text(lang));
-    text + &codes(&page.codes, lang)
+    let steps = page.steps.iter().map(|step| (step.name.to_owned(), step.asks.to_owned()));
+    let (steps, codes) = (table(steps, 18), codes(&page.codes, lang));
+    format!("{}\n{steps}\n{}\n{codes}", Phrase::Steps.text(lang), Phrase::Codes.text(lang))
 }
 
 /// Lays out some codes, each with its severity.
 pub(crate) fn codes(lines: &[CodeLine], lang: Lang) -> String {
-    let mut text = String::new();
-    for CodeLine { code, severity, title } in lines {
+    let row = |CodeLine { code, severity, title }: &CodeLine| {
         let severity = pad(Phrase::of(*severity).text(lang), 15);
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {code:44} {severity} {title}");
-    }
-    text
+        ((*code).to_owned(), format!("{severity} {title}"))
+    };
+    table(lines.iter().map(row), 45)
 }
 
 /// Lays out the failure modes: those that a finding settles, and those that none does yet.
 pub(crate) fn modes(pages: &[ModePage], lang: Lang) -> String {
     let (settled, open): (Vec<_>, Vec<_>) = pages.iter().partition(|page| !page.codes.is_empty());
     let (count, all) = (settled.len().to_string(), pages.len().to_string());
-    let mut text = Phrase::Settled.say(lang, &[("count", &count), ("all", &all)]) + "\n";
-    for page in settled {
-        // Writing to a String cannot fail.
+    let left = Phrase::NotYet.say(lang, &[("count", &open.len().to_string())]);
+    let row = |page: &&ModePage| {
         let by = page.codes.join(", ");
-        let _ = writeln!(text, "  {:36}  {}  [{by}]", page.line.mode, page.line.text);
+        let by = if by.is_empty() { by } else { format!("  [{by}]") };
+        (page.line.mode.to_owned(), format!("{}{by}", page.line.text))
+    };
+    let (settled, open) = (table(settled.iter().map(row), 38), table(open.iter().map(row), 38));
+    let all = Phrase::Settled.say(lang, &[("count", &count), ("all", &all)]);
+    format!("{all}\n{settled}{left}\n{open}")
+}
+
+/// Lays out names, and beside or below each what it means. Where there is no terminal each has one line, for
+/// `grep`.
+fn table(rows: impl Iterator<Item = (String, String)>, column: usize) -> String {
+    if !io::stdout().is_terminal() {
+        let rows = rows.map(|(name, text)| format!("  {name:column$}{text}\n"));
+        return rows.collect::<Vec<_>>().concat();
     }
-    text += &Phrase::NotYet.say(lang, &[("count", &open.len().to_string())]);
-    text.push('\n');
-    for page in open {
-        let _ = writeln!(text, "  {:36}  {}", page.line.mode, page.line.text);
+    let mut paper = Paper::new(width());
+    for (name, text) in rows {
+        if width() < WIDE && column > WIDE / 4 {
+            paper.hang("", 2, &name, |line| line.bold());
+            paper.hang("", 6, &text, |line| line.normal());
+        } else {
+            paper.hang(&format!("  {name}"), 2 + column, &text, |line| line.normal());
+        }
     }
-    text
+    paper.into_text()
 }
 
 /// Lays out the scenarios of the lab.

@@ -162,6 +162,40 @@ expect capitals error image/ref-invalid
 expect closed error tcp/tcp-egress-blocked
 # Nothing is proven of who never answers: it may be slow.
 expect stuck could-not-tell registry/silent
+# Manifests, before they are applied; afterwards the kubelet says whether that was right.
+# manifest ACCOUNT SECRETS: a Deployment whose image wants credentials.
+manifest() {
+  jq -n --arg i "$host:5001/team/app:v1" --arg a "$1" --argjson s "$2" \
+    '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: "planned"}, spec: {selector: {matchLabels: {app: "planned"}}, template: {metadata: {labels: {app: "planned"}}, spec: {nodeName: "node-0", serviceAccountName: $a, imagePullSecrets: $s, containers: [{name: "app", image: $i, imagePullPolicy: "Always"}]}}}}'
+}
+# preflight NAME NAMESPACE EXIT CODE PULLS: manifests of standard input, what is said of them, and what the kubelet does.
+preflight() {
+  cat >"$here/$1.yaml"
+  "$program" why -n "$2" -f "$here/$1.yaml" --plain-http --identity anonymous --image example.test/check-acr:1 -o "json=$keep/$1.json" -o text >"$keep/$1.txt" 2>&1
+  local got=$? codes; codes=$(jq -r '[.targets[].verdict | .causes[], .could_not_tell[] | .code] | join(" ")' "$keep/$1.json")
+  [ "$got" = "$3" ] && [[ " $codes " == *" $4 "* ]] && ok "manifest $1: $codes" || wrong "manifest $1: exit code $got, $codes"
+  grep -q admission-not-tried "$keep/$1.json" && wrong "manifest $1: admission was not asked"
+  kubectl apply -n "$2" -f "$here/$1.yaml" >/dev/null
+  local pod='{range .items[*]}{.status.containerStatuses[0].imageID}{.status.containerStatuses[0].state.waiting.reason}{end}' seen
+  for _ in $(seq 120); do
+    seen=$(kubectl get pods -n "$2" -l app=planned -o jsonpath="$pod")
+    case $seen in ""|ContainerCreating) sleep 0.5;; *sha256:*) seen=yes; break;; *) seen=no; break;; esac
+  done
+  [ "$seen" = "$5" ] && ok "manifest $1: the kubelet pulls: $seen" || wrong "manifest $1: the kubelet pulls: $seen"
+  kubectl delete -n "$2" -f "$here/$1.yaml" >/dev/null
+  kubectl wait -n "$2" --for=delete pod -l app=planned --timeout=60s >/dev/null
+}
+kubectl create secret docker-registry good -n shop --docker-server=$host:5001 --docker-username=puller --docker-password=canary-password --dry-run=client -o json >"$here/good"
+jq -n '{apiVersion: "v1", kind: "ServiceAccount", metadata: {name: "puller"}, imagePullSecrets: [{name: "good"}]}' >"$here/puller"
+declared() { { cat "$here/good" "$here/puller"; manifest puller '[]'; } | jq -s '{apiVersion: "v1", kind: "List", items: .}'; }
+preflight declared shop 3 pod/manifest-secret-accepted yes < <(declared)
+preflight stale shop 1 pod/pullsecret-refused no < <(manifest default '[{"name": "stale"}]')
+preflight missing shop 3 pod/manifest-secret-missing no < <(manifest default '[{"name": "nowhere"}]')
+preflight malformed shop 1 pod/pullsecret-malformed no < <(manifest default '[{"name": "broken"}]')
+kubectl create secret docker-registry stale -n orders --docker-server=$host:5001 --docker-username=puller --docker-password=old-canary-password >/dev/null
+kubectl patch serviceaccount default -n orders -p '{"imagePullSecrets": [{"name": "stale"}]}' >/dev/null
+preflight by-account orders 1 pod/pullsecret-refused no < <(manifest default '[]')
+grep -q 'canary-password' "$keep"/{declared,stale,missing,malformed,by-account}.{json,txt} && wrong "a password of a manifest is shown"
 grep -q 'canary-password' "$keep/why.json" "$keep/why.txt" "$keep/why.err" && wrong "a password is shown" || ok "no password is shown"
 left=$(kubectl get jobs,configmaps,pods -n shop -l app.kubernetes.io/name=check-acr -o name); sleep 2
 left=$(kubectl get jobs,configmaps -n shop -l app.kubernetes.io/name=check-acr -o name)

@@ -8,6 +8,7 @@ mod managed_identity;
 mod manifest_uses;
 mod pod_image;
 mod resource_id;
+mod url;
 
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
@@ -27,6 +28,7 @@ pub use managed_identity::ManagedIdentityId;
 pub use manifest_uses::{ManifestPod, ManifestUses, NamedBy};
 pub use pod_image::image_of_pod;
 pub use resource_id::{ResourceId, is_plain_id};
+use url::image_of_url;
 
 /// What this run examines, and how to sign in.
 #[derive(Clone, Debug)]
@@ -192,8 +194,8 @@ impl RegistryOrImage {
         if !text.contains(['/', ':', '.', '@']) {
             return bare_name(text, cloud);
         }
-        if let Some(rest) = text.split_once("://").map(|(_, rest)| rest) {
-            return Err(invalid(ReferenceError::Scheme, Some(rest)));
+        if let Some((_, rest)) = text.split_once("://") {
+            return Err(invalid(ReferenceError::Scheme, Some(&image_of_url(rest))));
         }
         if text != text.trim() {
             return Err(invalid(ReferenceError::WhiteSpace, Some(text.trim())));

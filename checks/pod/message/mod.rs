@@ -48,6 +48,11 @@ impl Message {
         Self { quoted: words::heart(first), parts, cites, suspects }
     }
 
+    /// Returns whether it is about a container that was started, so that its image is there.
+    pub fn is_of_a_start(&self) -> bool {
+        self.quoted.to_ascii_lowercase().starts_with("back-off restarting failed container")
+    }
+
     /// Returns whether it says no more than that a pull failed: an earlier event says why.
     pub fn is_bare(&self) -> bool {
         let lower = self.quoted.to_ascii_lowercase();
@@ -182,6 +187,25 @@ mod tests {
         assert_eq!(said.parts.host.as_deref(), Some("2001:db8::5"));
         let bad = "the certificate of the portal says that its licence has expired";
         assert!(Message::read(bad).suspects.is_empty());
+    }
+
+    #[test]
+    fn the_image_stands_where_each_runtime_has_it() {
+        for text in [
+            r#"initializing source docker://contoso.azurecr.io/a:v1: reading manifest v1 in contoso.azurecr.io/a: manifest unknown: manifest tagged by "v1" is not found"#,
+            r#"Error response from daemon: manifest for contoso.azurecr.io/a:v1 not found: manifest unknown: manifest tagged by "v1" is not found"#,
+        ] {
+            let image = Message::read(text).parts.image;
+            assert_eq!(image.as_deref(), Some("contoso.azurecr.io/a:v1"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_container_that_ends_is_no_failed_pull() {
+        let text = "Back-off restarting failed container app in pod web-1_shop(1b2c)";
+        let message = Message::read(text);
+        assert!(message.is_of_a_start() && message.suspects.is_empty());
+        assert!(!Message::read("Back-off pulling image \"c.io/a:1\"").is_of_a_start());
     }
 
     #[test]

@@ -203,15 +203,23 @@ fn is_unquoted_name(word: &str) -> bool {
     (is_image || word.contains("://")) && !word.contains("aka.ms/")
 }
 
-/// Returns the image, which stands in quotes behind the word.
+/// Returns the image: it stands in quotes behind a word, or in the place where CRI-O and docker have it.
 fn image(text: &str) -> Option<String> {
-    let behind = |word: &str| {
-        let at = text.find(&format!("{word} \""))? + word.len() + 2;
-        let image = text[at..].split('"').next()?.trim();
+    let between = |before: &str, after: &str| {
+        let (_, behind) = text.split_once(before)?;
+        let image = behind.split(after).next()?.trim();
         let is_signed = image.split_once('@').is_some_and(|(_, digest)| !digest.starts_with("sha"));
         (!image.is_empty() && !image.contains(' ') && !is_signed).then(|| sanitize_text(image))
     };
-    ["image", "reference", "tag"].into_iter().find_map(behind)
+    let places = [
+        ("image \"", "\""),
+        ("reference \"", "\""),
+        ("tag \"", "\""),
+        // containers/image, `initializing source`; moby, `manifest for … not found`.
+        ("docker://", ": "),
+        ("manifest for ", " not found"),
+    ];
+    places.into_iter().find_map(|(before, after)| between(before, after))
 }
 
 /// Returns how far the pull came: by the words without names, and by the path of the URL.
