@@ -140,8 +140,8 @@ pub fn manifest_admission(plan: &mut Plan, api: &Fact<Api>, (templates, declared
 
 /// Plans the question what the pods that manifests describe sign in with: each image with those that pull it.
 #[rustfmt::skip]
-pub fn manifest_secrets(plan: &mut Plan, api: &Fact<Api>, declared: Rc<Declared>, images: Vec<(String, Vec<ManifestPod>)>) -> Fact<PlannedPods> {
-    plan.step(SECRET,     (api,),          async move |cx: &Cx, api: &Api| Ok(pod::plan(cx, api, &declared, &images).await))
+pub fn manifest_secrets(plan: &mut Plan, api: &Fact<Api>, (declared, limit): (Rc<Declared>, Duration), images: Vec<(String, Vec<ManifestPod>)>) -> Fact<PlannedPods> {
+    plan.step(SECRET,     (api,),          async move |cx: &Cx, api: &Api| Ok(pod::plan(cx, api, (&declared, limit), &images).await))
 }
 
 /// What Azure's control plane knows of an AKS cluster that is looked at from its nodes.

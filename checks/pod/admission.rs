@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     credentials::Declared,
-    manifests::{PodTemplate, template_of},
+    manifests::{PodTemplate, account_name, secret_names, template_of},
     parts::{DryRun, OfAccount, Rewritten, Tried},
     problem::Problem,
 };
@@ -18,7 +18,6 @@ use crate::kit::{
     Cx,
     engine::Finding,
     kube::{AT_ONCE, Api, KubeError, Refusal, WorkloadKind},
-    rules::is_object_name,
     sanitize_text,
     target::ManifestPod,
 };
@@ -82,6 +81,16 @@ fn take_template(pod: &mut Value, admitted: &Value) {
     }
 }
 
+/// Returns a pod as that of the account that every namespace has.
+fn without_account(mut pod: Value) -> Value {
+    if let Some(spec) = pod["spec"].as_object_mut() {
+        for key in ["serviceAccountName", "serviceAccount"] {
+            spec.shift_remove(key);
+        }
+    }
+    pod
+}
+
 /// What was seen of one template.
 #[derive(Default)]
 struct Seen {
@@ -123,9 +132,10 @@ impl<'a> Trial<'a> {
         }
         let path = WorkloadKind::Pod.path(&self.namespace);
         let mut admitted = self.run(cx, &path, &pod).await;
-        let has_account = !self.awaits_account(&admitted, &mut pod);
+        let has_account = !self.awaits_account(&admitted, &pod);
         if !has_account {
-            admitted = self.run(cx, &path, &pod).await;
+            // Others may have more to say of the pod.
+            admitted = self.run(cx, &path, &without_account(pod.clone())).await;
         }
         let mut seen = match admitted {
             Ok(admitted) => Seen {
@@ -148,17 +158,17 @@ impl<'a> Trial<'a> {
     }
 
     /// Returns whether a pod is refused because its service account is not there yet, which the manifests
-    /// declare, and then takes the account off: others may have more to say of the pod.
-    fn awaits_account(&self, tried: &Result<Value, KubeError>, pod: &mut Value) -> bool {
+    /// declare.
+    fn awaits_account(&self, tried: &Result<Value, KubeError>, pod: &Value) -> bool {
         let is_missing = |error: &KubeError| Refusal::of(error) == Some(Refusal::NoAccount);
-        let Some(spec) =
-            pod["spec"].as_object_mut().filter(|_| tried.as_ref().is_err_and(is_missing))
-        else {
-            return false;
-        };
-        let names = ["serviceAccountName", "serviceAccount"].map(|key| spec.shift_remove(key));
-        let name = names.iter().flatten().find_map(Value::as_str).unwrap_or_default();
-        self.declared.has_account(&self.api.kube.cluster().namespace, &self.namespace, name)
+        tried.as_ref().is_err_and(is_missing) && self.declared_secrets(&pod["spec"]).is_some()
+    }
+
+    /// Returns the pull secrets that the manifests declare for the service account of a pod; nothing where
+    /// they do not declare it.
+    fn declared_secrets(&self, spec: &Value) -> Option<Vec<String>> {
+        let name = account_name(spec).unwrap_or("default");
+        self.declared.account(self.api, &self.namespace, name)
     }
 
     /// Returns what is seen where nothing was tried, and why not.
@@ -228,8 +238,8 @@ impl<'a> Trial<'a> {
             Some(Refusal::Policy { policy }) => policy,
             Some(Refusal::Webhook { webhook }) => webhook,
             Some(Refusal::NoAccount) => {
-                let account = self.template.pod["spec"]["serviceAccountName"].as_str();
-                let account = sanitize_text(account.unwrap_or("default"));
+                let account = account_name(&self.template.pod["spec"]).unwrap_or("default");
+                let account = sanitize_text(account);
                 let of = OfAccount { workload: object, namespace, account, said };
                 return Some((Problem::ManifestAccountMissing(of).into(), false));
             }
@@ -257,15 +267,18 @@ impl<'a> Trial<'a> {
     /// Returns what the pod would sign in with.
     fn signs_in(&self, admitted: &Value) -> ManifestPod {
         let spec = &admitted["spec"];
-        let names = spec["imagePullSecrets"].as_array().into_iter().flatten();
-        let names = names.filter_map(|it| it["name"].as_str()).filter(|name| is_object_name(name));
+        let account = account_name(spec).map(str::to_owned);
+        let names_none = secret_names(&self.template.pod["spec"]).is_empty();
+        // What the manifests declare of the account is there before the pod.
+        let changes_account =
+            names_none && self.declared_secrets(spec).is_some_and(|secrets| !secrets.is_empty());
         ManifestPod {
             object: self.template.object.clone(),
             container: String::new(),
             namespace: Some(self.namespace.clone()),
-            account: spec["serviceAccountName"].as_str().map(str::to_owned),
-            secrets: names.map(str::to_owned).collect(),
-            is_admitted: true,
+            account,
+            secrets: if changes_account { vec![] } else { secret_names(spec) },
+            is_admitted: !changes_account,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::{
     credentials::{self, Declared},
@@ -19,12 +20,13 @@ use super::{
 use crate::kit::{
     Cx, NoFact, StepResult,
     kube::{
-        Api, KubeError, KubeEvent, ListParams, MAX_NAMED, PodScope, Reference, WaitingPods,
-        WorkloadKind,
+        Api, Attempt, ImagePods, KubeError, KubeEvent, ListParams, MAX_NAMED, PodScope, Reference,
+        WaitingPods, WorkloadKind,
     },
     rules::is_object_name,
     sanitize_text,
 };
+use crate::steps::POD;
 
 /// How many objects a page has.
 const PAGE: u32 = 500;
@@ -108,10 +110,16 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
     }
     let mut images = folded.images();
     let node_group = on_node::examine(cx, api, &mut images).await;
-    let attempts = credentials::examine(cx, api, &Declared::default(), &mut images).await;
+    let attempts = own_credentials(cx, api, &mut images).await;
     let waiting = Some(failing);
     let running = None;
     Ok(WaitingPods { pods: count, waiting, running, images, not_created, attempts, node_group })
+}
+
+/// Finds out what the pods present, each read as long as the API takes.
+async fn own_credentials(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec<Attempt> {
+    let no_end = Instant::now() + POD.budget;
+    credentials::examine(cx, api, (&Declared::default(), no_end), images).await
 }
 
 /// Finds the images of the pods that run.
@@ -133,7 +141,7 @@ async fn running(
     }
     let mut images = folded.images();
     let node_group = on_node::group(cx, api, &images).await;
-    let attempts = credentials::examine(cx, api, &Declared::default(), &mut images).await;
+    let attempts = own_credentials(cx, api, &mut images).await;
     let running = Some(running);
     Ok(WaitingPods { pods, running, images, attempts, node_group, ..WaitingPods::default() })
 }

@@ -98,6 +98,19 @@ pub(super) fn template_of(object: &Value) -> Option<&Value> {
     }
 }
 
+/// Returns the pull secrets that the spec of a pod names, or a service account.
+pub(super) fn secret_names(of: &Value) -> Vec<String> {
+    let all = of["imagePullSecrets"].as_array().into_iter().flatten();
+    let names = all.filter_map(|it| it["name"].as_str()).filter(|name| is_object_name(name));
+    names.map(str::to_owned).collect()
+}
+
+/// Returns the service account that the spec of a pod names. The old name of the field counts where the new
+/// one is not there (core/v1, `PodSpec`).
+pub(super) fn account_name(spec: &Value) -> Option<&str> {
+    ["serviceAccountName", "serviceAccount"].iter().find_map(|key| spec[key].as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{
-    parts::{OfAccount, OwnSecret},
+    parts::{NotTried, OfAccount, OwnSecret},
     problem::Problem,
 };
 use crate::kit::{
@@ -31,15 +31,12 @@ pub enum Standing {
         /// The pull secret.
         secret: String,
     },
-    /// It cannot be told.
-    Unknown {
-        /// Why, where the API server says it.
-        said: Option<String>,
-    },
+    /// It cannot be told, for this reason.
+    Unknown(Problem),
     /// All of them are wrong, for this reason.
     Wrong(Problem),
-    /// It is open, for this reason, what it will have once it is there.
-    Awaited(Problem),
+    /// One of them is not there yet: the kubelet would go on without it.
+    NotThere(Problem),
     /// It has none of its own, and this is known of those of its service account.
     ByAccount(Problem),
 }
@@ -48,7 +45,8 @@ impl Standing {
     /// Returns what is known of a workload's credentials.
     pub fn of(pods: &ImagePods, it: &WaitingWorkload, behind: Behind<'_>) -> Self {
         let Some(set) = pods.credentials_of(it) else {
-            return if it.secrets.is_empty() { Self::None } else { Self::Unknown { said: None } };
+            let has_none = it.secrets.is_empty() && !it.is_planned();
+            return if has_none { Self::None } else { Self::Unknown(not_tried(it, None)) };
         };
         if let Some(problem) = malformed(pods, it) {
             return Self::Wrong(problem);
@@ -65,18 +63,18 @@ impl Standing {
             _ => false,
         };
         if let Some(row) = set.rows.iter().find(is_open) {
-            return Self::Unknown { said: row.said.clone() };
+            return Self::Unknown(not_tried(it, row.said.clone()));
         }
         // What makes the others of an application may make this secret, too.
         let is_missing = |row: &&CredentialRow| row.state == CredentialState::Missing;
         if let Some(row) = set.rows.iter().find(is_missing).filter(|_| it.is_planned()) {
-            return Self::Awaited(Problem::ManifestSecretMissing(OwnSecret::of(it, &row.secret)));
+            return Self::NotThere(Problem::ManifestSecretMissing(OwnSecret::of(it, &row.secret)));
         }
         if let Some(row) = set.rows.iter().find(|row| !row.is_for_others) {
             return Self::Wrong(of_row(row, set, it));
         }
         if let Some(said) = &set.account_said {
-            return Self::Awaited(Problem::ManifestAccountNotRead(OfAccount {
+            return Self::Unknown(Problem::ManifestAccountNotRead(OfAccount {
                 workload: it.workload.clone(),
                 namespace: it.namespace.clone(),
                 account: it.account.clone(),
@@ -94,6 +92,17 @@ impl Standing {
             None => Self::None,
         }
     }
+}
+
+/// Returns that the pull secrets of pods were not tried.
+fn not_tried(it: &WaitingWorkload, said: Option<String>) -> Problem {
+    Problem::SecretsNotTried(NotTried {
+        workload: it.workload.clone(),
+        namespace: it.namespace.clone(),
+        secret: it.secrets.first().cloned().unwrap_or_default(),
+        secrets: it.secrets.join(", "),
+        said,
+    })
 }
 
 /// Returns the secret that cannot be decoded, which ends the pull whatever else there is.

@@ -31,6 +31,25 @@ pub struct Pace {
     pub unlimited: Option<String>,
 }
 
+/// Pods that wait for a pull by a node to which bytes come slowly.
+#[derive(Serialize)]
+pub struct SlowPull {
+    /// The nodes.
+    pub nodes: String,
+    /// One of them.
+    pub node: String,
+    /// How many pods wait there.
+    pub count: usize,
+    /// What its rate makes of the bytes that it is missing.
+    #[serde(flatten)]
+    pub pace: Pace,
+    /// How long they take at least.
+    pub shortest: String,
+    /// What the kubelet last said of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
 /// What a look from a node measured.
 pub struct Measured {
     /// The bytes that the node is missing.

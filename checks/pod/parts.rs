@@ -20,7 +20,7 @@ pub struct OwnSecret {
     pub by_hand: Option<String>,
 }
 
-/// A service account of pods that was not read.
+/// A service account of pods, and what the API server says of it.
 #[derive(Serialize)]
 pub struct OfAccount {
     /// One of their workloads.
@@ -29,7 +29,7 @@ pub struct OfAccount {
     pub namespace: String,
     /// The account.
     pub account: String,
-    /// Why, in the words of the API server.
+    /// What it says.
     pub said: String,
 }
 

@@ -1,20 +1,26 @@
 //! The pods of manifests, as pods that are on no node yet: what the kubelet would sign in with for them.
 
+use std::time::Duration;
+
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::credentials::{self, Declared};
 use crate::kit::{
     Cx,
-    kube::{Api, Attempt, ImagePods, PodCredentials, WaitingWorkload},
+    kube::{Api, Attempt, CredentialState, ImagePods, PodCredentials, WaitingWorkload},
     target::ManifestPod,
 };
+
+/// The most ways to sign in that are told of an image: a list of evidence has no more.
+const MAX_WAYS: usize = 50;
 
 /// What the pods of manifests present.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct PlannedPods {
     /// How many credentials their pull secrets hold for their images.
     pub presented: usize,
-    /// The pods of each image that some of them pull.
+    /// The pods of each image, one for each way to sign in; none of an image that nobody pulls.
     #[serde(skip)]
     pub images: Vec<ImagePods>,
     /// The credentials, to be tried.
@@ -22,11 +28,11 @@ pub struct PlannedPods {
     pub attempts: Vec<Attempt>,
 }
 
-/// Finds out what the pods that pull each of these images present.
+/// Finds out within that time what the pods that pull each of these images present.
 pub async fn plan(
     cx: &Cx,
     api: &Api,
-    declared: &Declared,
+    (declared, limit): (&Declared, Duration),
     images: &[(String, Vec<ManifestPod>)],
 ) -> PlannedPods {
     let workload = |pod: &ManifestPod| WaitingWorkload {
@@ -41,10 +47,12 @@ pub async fn plan(
     let of_image = |(image, pods): &(String, Vec<ManifestPod>)| ImagePods {
         image: image.clone(),
         count: pods.len(),
-        workloads: pods.iter().map(workload).collect(),
+        workloads: pods.iter().take(MAX_WAYS).map(workload).collect(),
+        more: pods.len().saturating_sub(MAX_WAYS),
         ..ImagePods::default()
     };
     let mut planned: Vec<ImagePods> = images.iter().map(of_image).collect();
+    let declared = (declared, Instant::now() + limit);
     let attempts = credentials::examine(cx, api, declared, &mut planned).await;
     for (of_image, (_, pods)) in planned.iter_mut().zip(images) {
         // What its service account has was seen at admission.
@@ -59,6 +67,7 @@ pub async fn plan(
             }
         }
     }
-    let presented = attempts.iter().filter(|attempt| attempt.presented.is_some()).count();
+    let rows = planned.iter().flat_map(|of| &of.credentials).flat_map(|set| &set.rows);
+    let presented = rows.filter(|row| row.state == CredentialState::Presented).count();
     PlannedPods { presented, images: planned, attempts }
 }

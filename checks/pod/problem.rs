@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     on_node::HeldImage,
-    pace::Pace,
+    pace::{Pace, SlowPull},
     parts::{DryRun, NotTried, OfAccount, OwnSecret, Refused, Rewritten, Tried},
 };
 use crate::kit::target::NamedBy;
@@ -332,22 +332,9 @@ pub enum Problem {
         pace: Option<Pace>,
     },
     /// At the rate that the node measures, the missing bytes take longer than the pull has so far.
-    PullSlow {
-        /// The nodes.
-        nodes: String,
-        /// One of them.
-        node: String,
-        /// How many pods wait there.
-        count: usize,
-        /// What its rate makes of the bytes that it is missing.
-        #[serde(flatten)]
-        pace: Pace,
-        /// How long they take at least.
-        shortest: String,
-        /// What the kubelet last said of it.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        said: Option<String>,
-    },
+    PullSlow(SlowPull),
+    /// The same, and the runtime ended the pull.
+    PullCutOff(SlowPull),
     /// The runtime's policy refuses the signature of the image.
     SignatureRefused {
         /// The nodes.

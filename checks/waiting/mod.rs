@@ -19,7 +19,6 @@ use crate::{
     },
     steps,
 };
-use sign_in::not_tried;
 pub use sign_in::{Instead, account, instead, is_by_account, is_sign_in, takes_over};
 use works::{telling, while_it_works};
 
@@ -32,7 +31,9 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
     let cluster = looks.iter().position(|look| *look.vantage() == Vantage::Kubernetes);
     let of_cluster: Vec<usize> = cluster.into_iter().collect();
     if pods.are_planned() {
-        return broken(pods, looks, &of_cluster);
+        let mut found = broken(pods, looks, &of_cluster);
+        found.extend(not_all(pods, of_cluster));
+        return found;
     }
     if pods.run() {
         return of_running(pods, looks, &of_cluster);
@@ -75,12 +76,15 @@ pub fn read(pods: &ImagePods, looks: &[impl Look]) -> Vec<Compared> {
     found.extend(rewritten(pods).map(|finding| Compared::of_pod(finding, of_cluster.clone())));
     let present = cached::present(pods, looks);
     found.extend(present.map(|finding| Compared::of_pod(finding, of_cluster.clone())));
-    if pods.more > 0 {
-        // None of those that are known.
-        let problem = Problem::NotAllCompared { count: pods.more };
-        found.push(Compared::of_pods(problem, of_cluster, BTreeSet::new()));
-    }
+    found.extend(not_all(pods, of_cluster));
     found
+}
+
+/// Returns that some pods are of workloads that are not known, and unlike those that are.
+fn not_all(pods: &ImagePods, of_cluster: Vec<usize>) -> Option<Compared> {
+    let problem = Problem::NotAllCompared { count: pods.more };
+    // None of those that are known.
+    (pods.more > 0).then(|| Compared::of_pods(problem, of_cluster, BTreeSet::new()))
 }
 
 /// Returns the workloads that some findings are about.
@@ -186,8 +190,12 @@ fn broken(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Co
                     | Problem::PullsecretNotForRepository { .. }
                     | Problem::PullsecretRefused { .. }),
                 ) => problem,
-                Standing::Unknown { said } => not_tried(it, said),
-                _ => continue,
+                Standing::Unknown(problem) => problem,
+                Standing::None
+                | Standing::Works { .. }
+                | Standing::Wrong(_)
+                | Standing::NotThere(_)
+                | Standing::ByAccount(_) => continue,
             };
             (problem, anonymous)
         };

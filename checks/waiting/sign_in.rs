@@ -11,7 +11,7 @@ use crate::{
         kube::{ImagePods, WaitingWorkload},
     },
     pod::{
-        NotTried, OwnSecret, Problem,
+        OwnSecret, Problem,
         own::{Behind, Standing},
     },
     steps,
@@ -58,10 +58,10 @@ pub fn instead(
         let problem = match Standing::of(pods, it, behind) {
             Standing::None => None,
             Standing::Wrong(problem)
-            | Standing::Awaited(problem)
+            | Standing::Unknown(problem)
+            | Standing::NotThere(problem)
             | Standing::ByAccount(problem) => Some(problem),
             Standing::Works { secret } => Some(accepted(it, secret)),
-            Standing::Unknown { said } => Some(not_tried(it, said)),
         };
         let finding = problem.map(Finding::from);
         let code = |of: &Option<Finding>| of.as_ref().map(|it| it.code.clone());
@@ -84,17 +84,6 @@ fn accepted(it: &WaitingWorkload, secret: String) -> Problem {
         secret,
         pod: it.pods.first().cloned().unwrap_or_default(),
     }
-}
-
-/// Returns that the pull secrets of pods were not tried.
-pub(super) fn not_tried(it: &WaitingWorkload, said: Option<String>) -> Problem {
-    Problem::SecretsNotTried(NotTried {
-        workload: it.workload.clone(),
-        namespace: it.namespace.clone(),
-        secret: it.secrets.first().cloned().unwrap_or_default(),
-        secrets: it.secrets.join(", "),
-        said,
-    })
 }
 
 /// Returns whether a node says that its pods' service accounts sign in.

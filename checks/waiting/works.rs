@@ -12,7 +12,7 @@ use crate::{
         kube::{ImagePods, WaitingWorkload},
         rules::is_object_name,
     },
-    pod::{Measured, Problem, spelled},
+    pod::{Measured, Problem, SlowPull, spelled},
     steps,
 };
 
@@ -40,7 +40,9 @@ pub(super) fn while_it_works(
         let slow = measured.as_ref().and_then(Measured::slow);
         if let Some((pace, shortest)) = slow {
             let said = first.words().map(str::to_owned);
-            return Some(Problem::PullSlow { nodes, node, count, pace, shortest, said });
+            let slow = SlowPull { nodes, node, count, pace, shortest, said };
+            let problem = if is_pulling { Problem::PullSlow } else { Problem::PullCutOff };
+            return Some(problem(slow));
         }
     }
     if is_pulling {

@@ -114,6 +114,9 @@ impl WhyArgs {
         if self.here {
             flags.push("--here".to_owned());
         }
+        for file in &self.files {
+            flags.extend(["-f".to_owned(), file.display().to_string()]);
+        }
         flags.extend(self.named.iter().cloned());
         flags
     }

@@ -109,9 +109,9 @@ fn said_by(file: &str, one: &ImageUse) -> ManifestUses {
         all_never: one.is_never_pulled,
         secrets: when(!one.is_never_pulled && !one.secrets.is_empty()),
         guessed: when(!one.is_certain),
-        others: None,
         nodes: asks.then(|| one.nodes.clone()).into_iter().collect(),
         pulling: (!one.is_never_pulled).then_some(pod).into_iter().collect(),
+        ..ManifestUses::default()
     }
 }
 

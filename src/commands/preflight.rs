@@ -151,12 +151,15 @@ fn platform(uses: &ManifestUses) -> Option<Platform> {
 
 /// Returns a target for each image. What is no image is told beside the first of them.
 fn targets(images: Images, others: Option<String>, args: &WhyArgs) -> Vec<Target> {
+    let is_kept = args.files.iter().all(|file| file.as_os_str() != "-");
+    let again = if is_kept { args.flags() } else { vec![] };
     let of_nodes = if args.here { vec![] } else { args.of_nodes(vec![]).flags() };
     let target = |(image, named_at, mut uses): (String, Vec<String>, ManifestUses)| {
         if !args.here {
             // The cluster is asked for them.
             uses.secrets = None;
         }
+        uses.again.clone_from(&again);
         let target = check::target(&args.options, image_of_pod(&image), None);
         let flags = of_nodes.iter().cloned().chain(target.flags).collect();
         let asked = platform(&uses).filter(|_| target.is_platform_assumed);

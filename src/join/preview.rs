@@ -81,7 +81,7 @@ pub(crate) async fn ask(
         let pods = targets.iter().map(|(target, _)| signing_in(target, &tried, &api)).collect();
         let mut asking = plan();
         let known = Fact::known(steps::API.name, api.clone());
-        let secrets = checks::manifest_secrets(&mut asking, &known, declared, pods);
+        let secrets = checks::manifest_secrets(&mut asking, &known, (declared, limit), pods);
         asking.run(|_| true).await;
         planned = secrets.value().await;
     }
@@ -124,7 +124,7 @@ fn found(tried: &TriedAdmission, named: &[String]) -> Vec<EventKind> {
     found.map(|(_, found)| EventKind::Found { step: step(), finding: found.clone() }).collect()
 }
 
-/// Returns an image, and those that pull it, as admission leaves them.
+/// Returns an image, and those that pull it, as admission leaves them: one for each way to sign in.
 fn signing_in(target: &Target, tried: &TriedAdmission, api: &Api) -> (String, Vec<ManifestPod>) {
     let left = |pod: &ManifestPod| {
         let namespace = pod.namespace.as_ref().unwrap_or(&api.kube.cluster().namespace);
@@ -136,7 +136,13 @@ fn signing_in(target: &Target, tried: &TriedAdmission, api: &Api) -> (String, Ve
             .find(is_same)
             .map_or_else(|| pod.clone(), |it| ManifestPod { container, ..it.clone() })
     };
-    (target.text.clone(), target.uses.pulling.iter().map(left).collect())
+    let mut ways: Vec<ManifestPod> = vec![];
+    for pod in target.uses.pulling.iter().map(left) {
+        if !ways.iter().any(|known| known.signs_in_like(&pod)) {
+            ways.push(pod);
+        }
+    }
+    (target.text.clone(), ways)
 }
 
 /// Returns the targets that pods would have, each with the images of the manifests that it stands for.

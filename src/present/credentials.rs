@@ -52,25 +52,25 @@ pub(super) fn of<'p>(
     pods: &'p ImagePods,
     workloads: impl Iterator<Item = &'p WaitingWorkload>,
 ) -> Vec<CredentialLine> {
+    let workloads: Vec<&WaitingWorkload> = workloads.collect();
     let (mut of_pods, mut of_nodes, mut views) = (vec![], vec![], vec![]);
-    for it in workloads {
+    for it in &workloads {
         let rows = pods.credentials_of(it).map(|set| &set.rows);
         for row in rows.into_iter().flatten() {
             add(&mut of_pods, of_row(&it.namespace, row));
         }
-        for view in &target.views {
-            let node = view.from.node().filter(|node| it.is_on(node));
-            if let Some(line) = node.and_then(|node| of_node(node, view)) {
-                add(&mut of_nodes, line);
-                views.push(view);
-            }
+    }
+    for view in &target.views {
+        let is_theirs = |node: &&str| workloads.iter().any(|it| it.is_on(node));
+        let node = view.from.node().filter(is_theirs);
+        if let Some(line) = node.and_then(|node| of_node(node, view)) {
+            of_nodes.push(line);
+            views.push(view);
         }
     }
+    // In the order of their names, not of their answers.
+    of_nodes.sort_by(|one: &CredentialLine, other| one.node.cmp(&other.node));
     let anonymous = anonymous(pods, &of_pods, &views);
-    if pods.are_planned() {
-        // In the order of their names, not of their answers.
-        of_nodes.sort_by(|one: &CredentialLine, other| one.node.cmp(&other.node));
-    }
     of_pods.into_iter().chain(of_nodes).chain(anonymous).collect()
 }
 

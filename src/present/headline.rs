@@ -101,6 +101,7 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
     let all = views.len().to_string();
     let registry = page.text("registry").unwrap_or_default();
     let which = which(page, views, lang);
+    let causes = page.causes.len().to_string();
     let say = |phrase: Phrase, count: &str| {
         let values = [
             ("which", which.as_str()),
@@ -109,6 +110,7 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
             ("what", what),
             ("why", why(page)),
             ("registry", registry),
+            ("causes", &causes),
         ];
         phrase.say(lang, &values)
     };
@@ -118,6 +120,9 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
         // The control plane alone knows why not.
         Outcome::No if count(Outcome::No) == "0" => cannot(page, lang),
         Outcome::No if page.only_sign_in() => say(Phrase::SomeCannotSignIn, &count(Outcome::No)),
+        Outcome::No if !is_of_all(page, views) => {
+            say(Phrase::SomeCannotPullEach, &count(Outcome::No))
+        }
         Outcome::No => say(Phrase::SomeCannotPull, &count(Outcome::No)),
         // The doubt is about all of them.
         Outcome::CouldNotTell if count(Outcome::CouldNotTell) == "0" => {
@@ -128,6 +133,15 @@ fn of_many(page: &TargetPage, views: &[&ViewPage], lang: Lang) -> String {
             say(Phrase::SomeCouldNotTell, &count(Outcome::CouldNotTell))
         }
     }
+}
+
+/// Returns whether the first cause is that of all who cannot pull.
+fn is_of_all(page: &TargetPage, views: &[&ViewPage]) -> bool {
+    let Some(first) = page.causes.first() else { return true };
+    // What only the cluster or Azure tells is about all of them.
+    let is_seen = |from: &Vantage| first.seen.iter().any(|(seen, _)| seen == from);
+    let is_of_some = views.iter().any(|view| is_seen(&view.from));
+    !is_of_some || views.iter().filter(|view| view.can == page.can).all(|view| is_seen(&view.from))
 }
 
 /// Names the nodes that the headline is about, in brackets, unless they are all or too many.

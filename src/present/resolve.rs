@@ -5,7 +5,7 @@ use checks::{
     kit::{
         engine::{Finding, Severity, StepEnd, Vantage},
         kube::ImagePods,
-        messages::{Lang, Messages},
+        messages::{Lang, Messages, word},
     },
     steps,
 };
@@ -162,6 +162,12 @@ impl Presenter<'_> {
         let mut fixes = self.messages.fixes(finding, target, self.lang);
         let cluster = ClusterFlags::of(target);
         for fix in &mut fixes {
+            if finding.code.starts_with("pod/")
+                && let Some(verify) = fix.verify.as_mut()
+                && let Some(again) = self.manifests_again()
+            {
+                *verify = again;
+            }
             cluster.add_to(fix);
             call_by(self.called, fix);
         }
@@ -175,6 +181,16 @@ impl Presenter<'_> {
             fixes,
             evidence: finding.evidence.clone(),
         }
+    }
+
+    /// Returns the command that looks at the manifests again, where the run began from some that can be read
+    /// again: their pods are in no cluster.
+    fn manifests_again(&self) -> Option<String> {
+        let again = self.report.uses()?.again;
+        let words: Option<Vec<String>> = again.iter().map(|one| word(one)).collect();
+        words
+            .filter(|words| !words.is_empty())
+            .map(|words| format!("{OWN_NAME} {}", words.join(" ")))
     }
 
     fn cause(&self, cause: &Cause<'_>, severity: Severity) -> CausePage {

@@ -4,7 +4,7 @@
 //! step that blocks it. Cycles cannot be written: a fact must exist before it can be used.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
     panic::AssertUnwindSafe,
     rc::Rc,
@@ -16,7 +16,7 @@ use futures::{
     future::{Shared, join_all},
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
@@ -226,14 +226,35 @@ async fn drive<Values, Out: Serialize + 'static>(
         }
         cx.emit(planned);
     }
-    let (got, took) = match inputs {
-        _ if left_out => (Err(NoFact::LeftOut), Duration::ZERO),
+    let kept = Rc::new(OnceCell::new());
+    let (own, keeper) = (cx.clone(), kept.clone());
+    let work = inputs.map(|values| {
+        let keep = move |fact: Out| {
+            let saw = saw(serde_json::to_value(&fact).unwrap_or_default());
+            let _ = keeper.set(Rc::new(fact));
+            saw
+        };
+        check.run(own, values).map(|got| got.map(keep)).boxed_local()
+    });
+    let work = if left_out { Err(NoFact::LeftOut) } else { work };
+    carry_out(step, cx, work).await?;
+    // A step that passed has kept its fact.
+    kept.get().cloned().ok_or(NoFact::LeftOut)
+}
+
+/// Carries out the work of a step, which returns what it saw, and tells how it began and ended. It knows
+/// nothing of the facts: there is one of it, and not one for each step.
+async fn carry_out(
+    step: Step,
+    cx: Cx,
+    work: StepResult<Local<StepResult<Map<String, Value>>>>,
+) -> StepResult<()> {
+    let (got, took) = match work {
         Err(no_fact) => (Err(no_fact), Duration::ZERO),
-        Ok(values) => {
+        Ok(work) => {
             cx.emit(EventKind::Started { step: step.name.into() });
             let began = Instant::now();
-            let work = AssertUnwindSafe(check.run(cx.clone(), values)).catch_unwind();
-            let got = match timeout(step.budget, work).await {
+            let got = match timeout(step.budget, AssertUnwindSafe(work).catch_unwind()).await {
                 Ok(Ok(got)) => got.map_err(|no_fact| cx.unless_unasked(no_fact)),
                 Ok(Err(panic)) => {
                     Err(NoFact::could_not_tell(Problem::Panicked { said: said(&*panic) }))
@@ -245,19 +266,26 @@ async fn drive<Values, Out: Serialize + 'static>(
             (got, began.elapsed())
         }
     };
-    let end = match &got {
-        Ok(fact) => StepEnd::Passed { saw: saw(fact) },
-        Err(NoFact::Failed(finding)) => {
+    let (end, got) = match got {
+        Ok(saw) => (StepEnd::Passed { saw }, Ok(())),
+        Err(no_fact) => (ended(&cx, &no_fact), Err(no_fact)),
+    };
+    cx.emit(EventKind::Finished { step: step.name.into(), end, took_ms: millis(took) });
+    got
+}
+
+/// Returns how a step ended that has no fact, and tells what was found.
+fn ended(cx: &Cx, no_fact: &NoFact) -> StepEnd {
+    match no_fact {
+        NoFact::Failed(finding) => {
             cx.found(finding.clone());
             StepEnd::Failed
         }
-        Err(NoFact::Skipped(why)) => StepEnd::Skipped { why: why.clone() },
-        Err(NoFact::LeftOut) => StepEnd::Skipped { why: Problem::LeftOut {}.into() },
-        Err(NoFact::Blocked { by }) => StepEnd::Blocked { by: (*by).into() },
-        Err(NoFact::CouldNotTell(why)) => StepEnd::CouldNotTell { why: why.clone() },
-    };
-    cx.emit(EventKind::Finished { step: step.name.into(), end, took_ms: millis(took) });
-    got.map(Rc::new)
+        NoFact::Skipped(why) => StepEnd::Skipped { why: why.clone() },
+        NoFact::LeftOut => StepEnd::Skipped { why: Problem::LeftOut {}.into() },
+        NoFact::Blocked { by } => StepEnd::Blocked { by: (*by).into() },
+        NoFact::CouldNotTell(why) => StepEnd::CouldNotTell { why: why.clone() },
+    }
 }
 
 /// Waits for a step, and then for its background checks, for as long as the budget of the step.
@@ -280,12 +308,11 @@ async fn finish_background(step: Step, cx: Cx, done: Local<()>) {
 }
 
 /// Returns the fields of a fact: the evidence for a pass.
-fn saw(fact: &impl Serialize) -> serde_json::Map<String, Value> {
-    let mut saw = serde_json::to_value(fact).unwrap_or_default();
-    sanitize(&mut saw);
-    match saw {
+fn saw(mut fact: Value) -> Map<String, Value> {
+    sanitize(&mut fact);
+    match fact {
         Value::Object(fields) => fields,
-        _ => serde_json::Map::new(),
+        _ => Map::new(),
     }
 }
 

@@ -22,11 +22,14 @@ pub struct ManifestUses {
     /// Values of keys `image` that are none: told once in a run, beside its first image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<NamedBy>,
+    /// The arguments that repeat this look at the manifests, where these can be read again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<String>,
     /// The nodes of those that pull it: of each something else may be asked. None where one of them asks
     /// nothing of its node.
     #[serde(skip)]
     pub nodes: Vec<NodeRules>,
-    /// How those that pull it sign in, each way once.
+    /// Those that pull it, and how they sign in.
     #[serde(skip)]
     pub pulling: Vec<ManifestPod>,
 }
@@ -50,7 +53,7 @@ pub struct ManifestPod {
 
 impl ManifestPod {
     /// Returns whether the other signs in with the same.
-    fn signs_in_like(&self, other: &Self) -> bool {
+    pub fn signs_in_like(&self, other: &Self) -> bool {
         let Self { namespace, account, secrets, .. } = self;
         (namespace, account, secrets) == (&other.namespace, &other.account, &other.secrets)
     }
@@ -63,7 +66,9 @@ impl ManifestUses {
         self.others = self.others.take().or(other.others);
         self.guessed = self.guessed.take().filter(|_| other.guessed.is_some());
         for pod in other.pulling {
-            if !self.pulling.iter().any(|known| known.signs_in_like(&pod)) {
+            let is_known =
+                |known: &ManifestPod| known.object == pod.object && known.signs_in_like(&pod);
+            if !self.pulling.iter().any(is_known) {
                 self.pulling.push(pod);
             }
         }

@@ -1,5 +1,5 @@
-//! What is read of secrets and service accounts: each object once, several at a time; those that manifests
-//! declare before the cluster's, which they replace when they are applied.
+//! What is read of secrets and service accounts: each object once, several at a time, and over them what
+//! manifests declare, as applying these puts it there.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -7,23 +7,26 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     kit::{
         Cx,
         keyring::{BrokenPullSecret, PullSecret},
-        kube::{AT_ONCE, Api, KubeError, KubeRequest, List, ListParams},
+        kube::{AT_ONCE, Api, KubeRequest, List, ListParams},
         rules::is_object_name,
     },
-    pod::{manifests::objects, objects::Named},
+    pod::manifests::{objects, secret_names},
 };
 
 /// How many secrets of a cluster are read, and how many accounts.
 const MAX_READ: usize = 60;
 /// How many secrets of a namespace are looked through for one that fits.
 const MAX_LISTED: u32 = 50;
+
+/// What is said of an object that was not read in time.
+const LATE: &str = "it did not answer in time";
 
 /// A namespace, and the name of an object in it.
 pub(super) type Key = (String, String);
@@ -42,36 +45,38 @@ pub(super) enum Read {
 pub(super) type Listed = Rc<Vec<(String, Rc<Read>)>>;
 
 /// What is read of a service account.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Account {
-    pub(super) metadata: AccountMeta,
-    pub(super) image_pull_secrets: Vec<Named>,
+    /// Its annotations.
+    pub(super) annotations: HashMap<String, String>,
+    /// Its pull secrets.
+    pub(super) secrets: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct AccountMeta {
-    pub(super) annotations: HashMap<String, String>,
+impl Account {
+    /// Reads an object, whatever else is in it.
+    fn of(object: &Value) -> Self {
+        let annotations = object["metadata"]["annotations"].as_object().into_iter().flatten();
+        let text =
+            |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        Self { annotations: annotations.filter_map(text).collect(), secrets: secret_names(object) }
+    }
+
+    /// Puts what manifests declare over what the cluster has, as applying them does: what they leave out
+    /// stays.
+    fn apply(&mut self, declared: Self) {
+        self.annotations.extend(declared.annotations);
+        if !declared.secrets.is_empty() {
+            self.secrets = declared.secrets;
+        }
+    }
 }
 
 /// The Secrets and service accounts of manifests. It has no `Debug`: nothing prints what is in it.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Declared(Vec<Value>);
 
 impl Declared {
-    /// Returns whether there is a service account of that name; `default` is the namespace of those that
-    /// name none.
-    pub(in crate::pod) fn has_account(&self, default: &str, namespace: &str, name: &str) -> bool {
-        let is_it = |object: &Value| {
-            let metadata = &object["metadata"];
-            object["kind"] == "ServiceAccount"
-                && metadata["name"] == name
-                && metadata["namespace"].as_str().unwrap_or(default) == namespace
-        };
-        self.0.iter().any(is_it)
-    }
-
     /// Adds those of a text; none where it does not parse.
     pub fn add(&mut self, bytes: &[u8]) {
         let is_one = |object: &Value| {
@@ -80,14 +85,46 @@ impl Declared {
         };
         self.0.extend(objects(bytes).into_iter().filter(is_one));
     }
+
+    /// Returns the pull secrets of a service account that is declared. Those that name no namespace are in
+    /// that of the API.
+    pub(in crate::pod) fn account(
+        &self,
+        api: &Api,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Vec<String>> {
+        let (_, object) = self
+            .of_kind(api, "ServiceAccount")
+            .find(|((of, it), _)| of == namespace && it == name)?;
+        Some(secret_names(object))
+    }
+
+    fn of_kind<'d>(
+        &'d self,
+        api: &'d Api,
+        kind: &'d str,
+    ) -> impl Iterator<Item = (Key, &'d Value)> {
+        let named = |object: &'d Value| {
+            let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
+            let namespace =
+                text("namespace").unwrap_or_else(|| api.kube.cluster().namespace.clone());
+            ((namespace, text("name").unwrap_or_default()), object)
+        };
+        // Of several with one name the last is applied last.
+        self.0.iter().rev().filter(move |object| object["kind"] == kind).map(named)
+    }
 }
 
 /// What was read so far.
 pub(super) struct Known<'a> {
     cx: &'a Cx,
     api: &'a Api,
+    declared: &'a Declared,
+    /// Nothing is waited for beyond it.
+    until: Instant,
     secrets: HashMap<Key, Rc<Read>>,
-    accounts: HashMap<Key, Result<Account, KubeError>>,
+    accounts: HashMap<Key, Result<Account, String>>,
     namespaces: HashMap<String, Listed>,
     /// How many secrets and lists of them were asked for.
     asked: usize,
@@ -95,22 +132,14 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     /// Begins with what manifests declare.
-    pub(super) fn new(cx: &'a Cx, api: &'a Api, declared: &Declared) -> Self {
-        let (secrets, accounts) = (HashMap::new(), HashMap::new());
-        let mut known = Self { cx, api, secrets, accounts, namespaces: HashMap::new(), asked: 0 };
-        for object in &declared.0 {
-            let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
-            let namespace =
-                text("namespace").unwrap_or_else(|| api.kube.cluster().namespace.clone());
-            let key = (namespace, text("name").unwrap_or_default());
-            if object["kind"] == "Secret" {
-                let read = Read::Given(PullSecret::of_object(object));
-                known.secrets.insert(key, Rc::new(read));
-            } else {
-                known.accounts.insert(key, Ok(Account::deserialize(object).unwrap_or_default()));
-            }
+    pub(super) fn new(cx: &'a Cx, api: &'a Api, declared: &'a Declared, until: Instant) -> Self {
+        let mut secrets = HashMap::new();
+        for (key, object) in declared.of_kind(api, "Secret") {
+            let read = || Rc::new(Read::Given(PullSecret::of_object(object)));
+            secrets.entry(key).or_insert_with(read);
         }
-        known
+        let (accounts, namespaces) = (HashMap::new(), HashMap::new());
+        Self { cx, api, declared, until, secrets, accounts, namespaces, asked: 0 }
     }
 
     /// Reads these secrets.
@@ -118,27 +147,38 @@ impl<'a> Known<'a> {
         let left = MAX_READ.saturating_sub(self.asked);
         let wanted = new_ones(keys, |key| self.secrets.contains_key(key), left);
         self.asked += wanted.len();
-        let read = stream::iter(wanted).map(async |key: Key| {
-            let read = match self.get::<Value>(&key, "secrets").await {
+        for (key, got) in self.get_all(wanted, "secrets").await {
+            let read = match got {
                 Ok(object) => Read::Given(PullSecret::of_object(&object)),
-                Err(error) if error.status() == Some(404) => Read::Missing,
-                Err(error) => Read::Closed(Some(error.said())),
+                Err(None) => Read::Missing,
+                Err(Some(said)) => Read::Closed(Some(said)),
             };
-            (key, Rc::new(read))
-        });
-        let read: Vec<(Key, Rc<Read>)> = read.buffered(AT_ONCE).collect().await;
-        self.secrets.extend(read);
+            self.secrets.insert(key, Rc::new(read));
+        }
     }
 
     /// Reads these accounts.
     pub(super) async fn read_accounts(&mut self, keys: impl IntoIterator<Item = Key>) {
         let wanted = new_ones(keys, |key| self.accounts.contains_key(key), MAX_READ);
-        let read = stream::iter(wanted).map(async |key: Key| {
-            let account = self.get::<Account>(&key, "serviceaccounts").await;
-            (key, account)
-        });
-        let read: Vec<(Key, Result<Account, KubeError>)> = read.buffered(AT_ONCE).collect().await;
-        self.accounts.extend(read);
+        for (key, got) in self.get_all(wanted, "serviceaccounts").await {
+            let mut all = self.declared.of_kind(self.api, "ServiceAccount");
+            let declared = all.find(|(of, _)| *of == key).map(|(_, object)| Account::of(object));
+            let account = match (got, declared) {
+                (Ok(object), declared) => {
+                    let mut account = Account::of(&object);
+                    account.apply(declared.unwrap_or_default());
+                    Ok(account)
+                }
+                // What the manifests name decides, whatever else there is.
+                (Err(_), Some(declared)) if !declared.secrets.is_empty() => Ok(declared),
+                (Err(None), Some(declared)) => Ok(declared),
+                // The cluster makes this one in every namespace.
+                (Err(None), None) if key.1 == "default" => Ok(Account::default()),
+                (Err(None), None) => Err(format!("serviceaccounts \"{}\" not found", key.1)),
+                (Err(Some(said)), _) => Err(said),
+            };
+            self.accounts.insert(key, account);
+        }
     }
 
     /// Returns a secret, which is closed where it was not read.
@@ -147,26 +187,31 @@ impl<'a> Known<'a> {
         read.cloned().unwrap_or_else(|| Rc::new(Read::Closed(None)))
     }
 
-    /// Returns an account that was read.
-    pub(super) fn account(&self, namespace: &str, name: &str) -> Option<&Account> {
-        self.accounts.get(&(namespace.to_owned(), name.to_owned()))?.as_ref().ok()
+    /// Returns an account, or why it is not known.
+    pub(super) fn account(&self, namespace: &str, name: &str) -> Result<&Account, String> {
+        let read = self.accounts.get(&(namespace.to_owned(), name.to_owned()));
+        let not_read = || Err(format!("only the first {MAX_READ} service accounts are read"));
+        read.map_or_else(not_read, |read| read.as_ref().map_err(Clone::clone))
     }
 
-    /// Returns why it is not known what an account has, where it may be there.
-    pub(super) fn why_unknown(&self, namespace: &str, name: &str) -> Option<String> {
-        match self.accounts.get(&(namespace.to_owned(), name.to_owned()))? {
-            Err(error) if error.status() != Some(404) => Some(error.said()),
-            _ => None,
-        }
-    }
-
-    async fn get<T: DeserializeOwned>(
+    /// Asks for objects, several at once. One that is not there is nothing but that.
+    async fn get_all(
         &self,
-        (namespace, name): &Key,
+        keys: Vec<Key>,
         resource: &str,
-    ) -> Result<T, KubeError> {
-        let path = format!("/api/v1/namespaces/{namespace}/{resource}");
-        self.api.kube.named::<T>(self.cx, &path, name).await
+    ) -> Vec<(Key, Result<Value, Option<String>>)> {
+        let got = stream::iter(keys).map(async |key: Key| {
+            let path = format!("/api/v1/namespaces/{}/{resource}", key.0);
+            let asked = self.api.kube.named::<Value>(self.cx, &path, &key.1);
+            let got = match timeout_at(self.until, asked).await {
+                Ok(Ok(object)) => Ok(object),
+                Ok(Err(error)) if error.status() == Some(404) => Err(None),
+                Ok(Err(error)) => Err(Some(error.said())),
+                Err(_) => Err(Some(LATE.to_owned())),
+            };
+            (key, got)
+        });
+        got.buffered(AT_ONCE).collect().await
     }
 
     /// Returns the pull secrets of a namespace, as far as they may be listed.

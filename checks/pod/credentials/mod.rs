@@ -10,7 +10,8 @@ mod known;
 
 use std::rc::Rc;
 
-use super::objects::Named;
+use tokio::time::Instant;
+
 use crate::kit::{
     Cloud, Cx, RegistryOrImage, Secret,
     keyring::{BrokenPullSecret, Entries, Near, PullSecret, Reader, Stored, near, shown},
@@ -27,7 +28,7 @@ use known::{Account, Key, Known, Read};
 /// How many different credentials of the pods of one image are looked at.
 const MAX_SETS: usize = 10;
 /// How many credentials are tried in all.
-const MAX_ATTEMPTS: usize = 20;
+const MAX_ATTEMPTS: usize = 40;
 /// How many keys are told of a secret of which none matches.
 const MAX_KEYS: usize = 3;
 /// What the annotations for Azure's credential provider begin with.
@@ -38,10 +39,11 @@ const ANNOTATIONS: &str = "kubernetes.azure.com/acr-";
 pub(super) async fn examine(
     cx: &Cx,
     api: &Api,
-    declared: &Declared,
+    (declared, until): (&Declared, Instant),
     images: &mut [ImagePods],
 ) -> Vec<Attempt> {
-    let (mut known, mut attempts) = (Known::new(cx, api, declared), vec![]);
+    let mut known = Known::new(cx, api, declared, until);
+    let (mut attempts, mut anonymous): (Vec<Attempt>, Vec<Attempt>) = (vec![], vec![]);
     read_all(&mut known, images).await;
     for of_image in images {
         let asked = RegistryOrImage::read(&of_image.image, Cloud::default(), false);
@@ -61,34 +63,40 @@ pub(super) async fn examine(
             };
             let found = it.secrets.iter().map(|name| (&**name, known.secret(&it.namespace, name)));
             let held = rows(&found.collect::<Vec<_>>(), &asked);
-            for (place, (row, stored)) in held.into_iter().enumerate() {
-                set.rows.push(row);
-                if let (Some((user, password)), true) = (stored, attempts.len() < MAX_ATTEMPTS) {
-                    let (set, row, password) = (sets.len(), place, Rc::new(password));
-                    let presented = Some(PresentedRow { set, row, user, password });
-                    attempts.push(Attempt { image: of_image.image.clone(), presented });
+            for (place, (mut row, stored)) in held.into_iter().enumerate() {
+                if let Some((user, password)) = stored {
+                    if attempts.len() < MAX_ATTEMPTS {
+                        let (set, row, password) = (sets.len(), place, Rc::new(password));
+                        let presented = Some(PresentedRow { set, row, user, password });
+                        attempts.push(Attempt { image: of_image.image.clone(), presented });
+                    } else {
+                        row.said = Some(format!("only the first {MAX_ATTEMPTS} are tried"));
+                    }
                 }
+                set.rows.push(row);
             }
-            let account = known.account(&it.namespace, &it.account).cloned();
+            let account = known.account(&it.namespace, &it.account);
+            let told = account.as_ref().err().filter(|_| it.is_planned() && it.secrets.is_empty());
+            set.account_said = told.cloned();
+            let account = account.ok().cloned();
             set.annotations = account.as_ref().map(annotations);
             set.client_id = account.as_ref().and_then(client_id);
-            if it.is_planned() && set.secrets.is_empty() {
-                set.account_said = known.why_unknown(&it.namespace, &it.account);
-            }
             let is_presented = |row: &CredentialRow| row.state == CredentialState::Presented;
             // For a pod that does not wait, nobody looks through the secrets of a namespace.
             if !it.is_planned() && !set.rows.iter().any(is_presented) {
-                let names = account.map(|account| account.image_pull_secrets).unwrap_or_default();
+                let names = account.map(|account| account.secrets).unwrap_or_default();
                 set.unattached = unattached(&mut known, &set, &names, &asked).await;
             }
             sets.push(set);
         }
         // What the anonymous client gets is of interest beside what others get.
-        if sets.iter().any(|set| !set.rows.is_empty()) && attempts.len() < MAX_ATTEMPTS {
-            attempts.push(Attempt { image: of_image.image.clone(), presented: None });
+        if sets.iter().any(|set| !set.rows.is_empty()) {
+            anonymous.push(Attempt { image: of_image.image.clone(), presented: None });
         }
         of_image.credentials = sets;
     }
+    anonymous.truncate(MAX_ATTEMPTS - attempts.len());
+    attempts.append(&mut anonymous);
     attempts
 }
 
@@ -106,8 +114,7 @@ async fn read_all(known: &mut Known<'_>, images: &mut [ImagePods]) {
     for it in images.iter_mut().flat_map(|of| &mut of.workloads) {
         if it.is_planned() && it.secrets.is_empty() {
             let account = known.account(&it.namespace, &it.account);
-            let names = account.into_iter().flat_map(|account| &account.image_pull_secrets);
-            it.secrets = names.map(|named| named.name.clone()).collect();
+            it.secrets = account.map(|account| account.secrets.clone()).unwrap_or_default();
         }
     }
     let all = images.iter().flat_map(|of| &of.workloads).filter(|it| pulls(it));
@@ -122,7 +129,7 @@ async fn read_all(known: &mut Known<'_>, images: &mut [ImagePods]) {
 async fn unattached(
     known: &mut Known<'_>,
     set: &PodCredentials,
-    of_account: &[Named],
+    of_account: &[String],
     asked: &RegistryOrImage,
 ) -> Option<String> {
     let fits = |name: &str, read: &Rc<Read>| {
@@ -130,7 +137,7 @@ async fn unattached(
         held.iter().any(|(row, _)| row.state == CredentialState::Presented)
     };
     let of_account: Vec<&String> =
-        of_account.iter().map(|it| &it.name).filter(|name| !set.secrets.contains(name)).collect();
+        of_account.iter().filter(|name| !set.secrets.contains(name)).collect();
     known
         .read_secrets(of_account.iter().map(|name| (set.namespace.clone(), (*name).clone())))
         .await;
@@ -146,12 +153,12 @@ async fn unattached(
 
 /// Returns the client id that a service account names.
 fn client_id(account: &Account) -> Option<String> {
-    let named = account.metadata.annotations.get(CLIENT_ANNOTATION);
+    let named = account.annotations.get(CLIENT_ANNOTATION);
     named.filter(|id| is_guid(id)).cloned()
 }
 
 fn annotations(account: &Account) -> Vec<String> {
-    let given = account.metadata.annotations.iter().filter(|(_, value)| !value.is_empty());
+    let given = account.annotations.iter().filter(|(_, value)| !value.is_empty());
     let mut names: Vec<String> = given
         .filter(|(name, _)| name.starts_with(ANNOTATIONS))
         .map(|(name, _)| sanitize_text(name))

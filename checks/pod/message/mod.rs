@@ -48,7 +48,7 @@ impl Message {
         Self { quoted: words::heart(first), parts, cites, suspects }
     }
 
-    /// Returns whether it is about a container that was started, so that its image is there.
+    /// Returns whether it is about a container that ends again and again: its image is there.
     pub fn is_of_a_start(&self) -> bool {
         self.quoted.to_ascii_lowercase().starts_with("back-off restarting failed container")
     }
