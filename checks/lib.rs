@@ -34,7 +34,7 @@ pub mod waiting;
 pub use image::unreadable as unreadable_image;
 pub use kubeconfig::namespace as cluster_namespace;
 pub use pod::{
-    Declared, ImageUse, Message, NamedImages, PlannedPods, PodTemplate, TriedAdmission,
+    Admitted, Declared, ImageUse, Message, NamedImages, PlannedPods, PodTemplate, TriedAdmission,
     pod_templates,
 };
 

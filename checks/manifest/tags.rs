@@ -40,7 +40,7 @@ fn rank(wanted: &str, tags: Vec<String>) -> Vec<String> {
         .map(|tag| (strsim::jaro_winkler(wanted, &tag), tag))
         .filter(|(likeness, _)| *likeness > 0.5)
         .collect();
-    ranked.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
+    ranked.sort_unstable_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
     ranked.into_iter().take(MAX_SHOWN_TAGS).map(|(_, tag)| tag).collect()
 }
 

@@ -39,7 +39,16 @@ pub struct TriedAdmission {
     pub admitted: Vec<(String, String)>,
     /// What the pods that were admitted sign in with: admission adds what their service accounts have.
     #[serde(skip)]
-    pub signs_in: Vec<ManifestPod>,
+    pub signs_in: Vec<Admitted>,
+}
+
+/// A pod that was admitted.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// Each of its images, and the one that it would have.
+    pub images: Vec<(String, String)>,
+    /// What it would sign in with.
+    pub pod: ManifestPod,
 }
 
 /// Tries to create each workload and a pod of its template, as dry runs, within that time. A webhook may be
@@ -96,7 +105,7 @@ fn without_account(mut pod: Value) -> Value {
 struct Seen {
     found: Vec<(Vec<String>, Finding)>,
     admitted: Vec<(String, String)>,
-    signs_in: Option<ManifestPod>,
+    signs_in: Option<Admitted>,
 }
 
 /// The dry runs of one template.
@@ -265,21 +274,24 @@ impl<'a> Trial<'a> {
     }
 
     /// Returns what the pod would sign in with.
-    fn signs_in(&self, admitted: &Value) -> ManifestPod {
+    fn signs_in(&self, admitted: &Value) -> Admitted {
         let spec = &admitted["spec"];
         let account = account_name(spec).map(str::to_owned);
-        let names_none = secret_names(&self.template.pod["spec"]).is_empty();
+        let names_none = self.template.pod["spec"]["imagePullSecrets"].as_array();
+        let names_none = names_none.is_none_or(Vec::is_empty);
         // What the manifests declare of the account is there before the pod.
         let changes_account =
             names_none && self.declared_secrets(spec).is_some_and(|secrets| !secrets.is_empty());
-        ManifestPod {
+        let pod = ManifestPod {
             object: self.template.object.clone(),
             container: String::new(),
+            image: String::new(),
             namespace: Some(self.namespace.clone()),
             account,
             secrets: if changes_account { vec![] } else { secret_names(spec) },
-            is_admitted: !changes_account,
-        }
+            has_all: !changes_account,
+        };
+        Admitted { images: self.admitted(admitted), pod }
     }
 
     /// Returns what is said of the images that admission replaced.

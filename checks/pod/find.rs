@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::{
-    credentials::{self, Declared},
+    credentials::{self, Declared, Known},
     fold::Folded,
     objects::{Pod, Workload},
     on_node,
@@ -118,8 +118,8 @@ pub async fn find(cx: &Cx, api: &Api, scope: &PodScope) -> StepResult<WaitingPod
 
 /// Finds out what the pods present, each read as long as the API takes.
 async fn own_credentials(cx: &Cx, api: &Api, images: &mut [ImagePods]) -> Vec<Attempt> {
-    let no_end = Instant::now() + POD.budget;
-    credentials::examine(cx, api, (&Declared::default(), no_end), images).await
+    let (nothing, no_end) = (Declared::default(), Instant::now() + POD.budget);
+    credentials::examine(&mut Known::new(cx, api, &nothing, no_end), images).await
 }
 
 /// Finds the images of the pods that run.

@@ -40,11 +40,22 @@ pub(super) fn objects(bytes: &[u8]) -> Vec<Value> {
     found
 }
 
-/// Adds an object, or the objects of a list.
+/// Adds an object, or the objects of a list. Those of a typed list need not say what they are.
 fn add(mut object: Value, found: &mut Vec<Value>) {
     let is_list = object["kind"].as_str().is_none_or(|kind| kind.ends_with("List"));
+    let version = object["apiVersion"].clone();
+    let kind = object["kind"].as_str().and_then(|kind| kind.strip_suffix("List"));
+    let kind = kind.filter(|kind| !kind.is_empty()).map(str::to_owned);
     match object.get_mut("items").filter(|_| is_list) {
-        Some(Value::Array(items)) => items.drain(..).for_each(|item| add(item, found)),
+        Some(Value::Array(items)) => {
+            for mut item in items.drain(..) {
+                if let (Some(kind), Some(fields)) = (&kind, item.as_object_mut()) {
+                    fields.entry("kind").or_insert_with(|| kind.as_str().into());
+                    fields.entry("apiVersion").or_insert_with(|| version.clone());
+                }
+                add(item, found);
+            }
+        }
         _ => found.push(object),
     }
 }
@@ -53,11 +64,12 @@ fn add(mut object: Value, found: &mut Vec<Value>) {
 fn template(object: &Value) -> Option<PodTemplate> {
     let kind = object["kind"].as_str()?;
     let of = template_of(object)?;
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let name = ["name", "generateName"].iter().find_map(|key| object["metadata"][key].as_str());
+    let name = name.unwrap_or_default().trim_end_matches('-');
     let mut metadata =
         json!({ "labels": of["metadata"]["labels"], "annotations": of["metadata"]["annotations"] });
     // The controllers name the pods of a workload so.
-    let (key, value) = if kind == "Pod" {
+    let (key, value) = if kind == "Pod" && object["metadata"]["name"].is_string() {
         ("name", name.to_owned())
     } else {
         ("generateName", format!("{name}-"))
@@ -98,11 +110,15 @@ pub(super) fn template_of(object: &Value) -> Option<&Value> {
     }
 }
 
-/// Returns the pull secrets that the spec of a pod names, or a service account.
+/// The most pull secrets of a pod.
+const MAX_SECRETS: usize = 100;
+
+/// Returns the pull secrets that the spec of a pod names, or a service account. An entry without a name is
+/// passed over.
 pub(super) fn secret_names(of: &Value) -> Vec<String> {
     let all = of["imagePullSecrets"].as_array().into_iter().flatten();
     let names = all.filter_map(|it| it["name"].as_str()).filter(|name| is_object_name(name));
-    names.map(str::to_owned).collect()
+    names.take(MAX_SECRETS).map(str::to_owned).collect()
 }
 
 /// Returns the service account that the spec of a pod names. The old name of the field counts where the new

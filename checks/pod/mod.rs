@@ -24,7 +24,7 @@ mod template;
 mod unheard;
 mod without_pods;
 
-pub use admission::{TriedAdmission, try_admission};
+pub use admission::{Admitted, TriedAdmission, try_admission};
 pub use credentials::Declared;
 pub use find::find;
 pub use fold::images_of;

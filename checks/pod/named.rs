@@ -30,8 +30,12 @@ pub struct ImageUse {
     pub is_never_pulled: bool,
     /// The service account of the pod, where the manifest names one.
     pub account: Option<String>,
+    /// Whether it stands where a pod has its images.
+    pub is_of_pod: bool,
     /// The pull secrets of the pod.
     pub secrets: Vec<String>,
+    /// Whether its list of pull secrets has an entry, if only one without a name.
+    pub names_secrets: bool,
     /// Which nodes the pod can be scheduled to.
     pub nodes: NodeRules,
 }
@@ -99,7 +103,9 @@ impl NamedImages {
             is_certain: is_of_pod || is_written_out(image),
             is_never_pulled,
             account: around.account.clone(),
+            is_of_pod,
             secrets: around.secrets.clone(),
+            names_secrets: around.names_secrets,
             nodes: if is_of_pod { around.nodes.clone().of_pod() } else { around.nodes.clone() },
         });
     }
@@ -121,6 +127,7 @@ struct Around {
     is_definition: bool,
     account: Option<String>,
     secrets: Vec<String>,
+    names_secrets: bool,
     nodes: NodeRules,
 }
 
@@ -154,6 +161,7 @@ impl Around {
         }
         if let Some(secrets) = secrets {
             let names = secrets.items().iter().filter_map(|it| it.text_of("name").or(it.text()));
+            within.names_secrets = !secrets.items().is_empty();
             within.secrets = names.filter(|name| is_object_name(name)).map(str::to_owned).collect();
         }
         if says_nodes {

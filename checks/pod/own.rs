@@ -73,7 +73,7 @@ impl Standing {
         if let Some(row) = set.rows.iter().find(|row| !row.is_for_others) {
             return Self::Wrong(of_row(row, set, it));
         }
-        if let Some(said) = &set.account_said {
+        if let Some(said) = &it.account_said {
             return Self::Unknown(Problem::ManifestAccountNotRead(OfAccount {
                 workload: it.workload.clone(),
                 namespace: it.namespace.clone(),

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::credentials::{self, Declared};
+use super::credentials::{self, Declared, Known};
 use crate::kit::{
     Cx,
-    kube::{Api, Attempt, CredentialState, ImagePods, PodCredentials, WaitingWorkload},
+    kube::{Api, Attempt, CredentialState, ImagePods, WaitingWorkload},
     target::ManifestPod,
 };
 
@@ -52,21 +52,20 @@ pub async fn plan(
         ..ImagePods::default()
     };
     let mut planned: Vec<ImagePods> = images.iter().map(of_image).collect();
-    let declared = (declared, Instant::now() + limit);
-    let attempts = credentials::examine(cx, api, declared, &mut planned).await;
+    let mut known = Known::new(cx, api, declared, Instant::now() + limit);
+    let all = planned.iter().flat_map(|of| &of.workloads);
+    let accounts: Vec<_> = all.map(|it| (it.namespace.clone(), it.account.clone())).collect();
+    known.read_accounts(accounts).await;
     for (of_image, (_, pods)) in planned.iter_mut().zip(images) {
-        // What its service account has was seen at admission.
-        let is_seen = |set: &PodCredentials| {
-            let all = of_image.workloads.iter().zip(pods);
-            let mut its = all.filter(|(it, _)| set.is_of(&it.namespace, &it.account, &it.secrets));
-            its.all(|(_, pod)| pod.is_admitted)
-        };
-        for set in &mut of_image.credentials {
-            if is_seen(set) {
-                set.account_said = None;
+        for (it, _) in of_image.workloads.iter_mut().zip(pods).filter(|(_, pod)| !pod.has_all) {
+            // It gets those of its service account when it is created (admission plugin `ServiceAccount`).
+            match known.account(&it.namespace, &it.account) {
+                Ok(account) => it.secrets.clone_from(&account.secrets),
+                Err(said) => it.account_said = Some(said),
             }
         }
     }
+    let attempts = credentials::examine(&mut known, &mut planned).await;
     let rows = planned.iter().flat_map(|of| &of.credentials).flat_map(|set| &set.rows);
     let presented = rows.filter(|row| row.state == CredentialState::Presented).count();
     PlannedPods { presented, images: planned, attempts }

@@ -173,7 +173,7 @@ impl Server {
         let needed = asker.image.map(|image| format!("repository:{}:pull", image.repository));
         let mut scopes: Vec<String> =
             named.chain(needed).filter(|scope| !scope.is_empty()).collect();
-        scopes.sort();
+        scopes.sort_unstable();
         scopes.dedup();
         ask.extend(scopes.into_iter().map(|scope| ("scope".into(), scope)));
         Ok(Self { host, url, signed, ask })

@@ -10,8 +10,8 @@ use crate::{
     cached::{self, named},
     compared::{Compared, Look},
     kit::{
-        engine::{Finding, StepEnd, Vantage},
-        kube::{ImagePods, NotCreated, Refusal, WaitingWorkload},
+        engine::{Finding, Severity, StepEnd, Vantage},
+        kube::{CredentialState, ImagePods, NotCreated, Refusal, WaitingWorkload},
     },
     pod::{
         Problem, Refused,
@@ -173,33 +173,7 @@ fn rewritten(pods: &ImagePods) -> Option<Finding> {
 fn broken(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Compared> {
     let mut found: Vec<Compared> = vec![];
     for (place, it) in pods.workloads.iter().enumerate() {
-        let is_there = |at: &usize| looks[*at].vantage().node().is_some_and(|node| it.is_on(node));
-        let there: Vec<usize> = (0..looks.len()).filter(is_there).collect();
-        let (problem, seen) = if let Some(problem) = malformed(pods, it) {
-            (problem, if there.is_empty() { of_cluster.to_vec() } else { there })
-        } else {
-            let pulls_anonymously =
-                |at: &usize| looks[*at].can() == Some(true) && is_anonymous(&looks[*at]);
-            let anonymous: Vec<usize> = there.into_iter().filter(pulls_anonymously).collect();
-            // The kubelet pulls anonymously only where it has no credentials at all.
-            let problem = match Standing::of(pods, it, Behind::Node) {
-                _ if anonymous.is_empty() => continue,
-                Standing::Wrong(
-                    problem @ (Problem::AnonymousBlockedByBadCreds { .. }
-                    | Problem::PullsecretExpired { .. }
-                    | Problem::PullsecretNotForRepository { .. }
-                    | Problem::PullsecretRefused { .. }),
-                ) => problem,
-                Standing::Unknown(problem) => problem,
-                Standing::None
-                | Standing::Works { .. }
-                | Standing::Wrong(_)
-                | Standing::NotThere(_)
-                | Standing::ByAccount(_) => continue,
-            };
-            (problem, anonymous)
-        };
-        let finding = Finding::from(problem);
+        let Some((finding, seen)) = broken_for(pods, it, looks, of_cluster) else { continue };
         match found.iter_mut().find(|known| known.finding.code == finding.code) {
             Some(known) => {
                 known.seen.extend(seen);
@@ -211,6 +185,71 @@ fn broken(pods: &ImagePods, looks: &[impl Look], of_cluster: &[usize]) -> Vec<Co
         }
     }
     found
+}
+
+/// Returns what of a workload's credentials ends its pull or may do so, and the places of those it counts for.
+fn broken_for(
+    pods: &ImagePods,
+    it: &WaitingWorkload,
+    looks: &[impl Look],
+    of_cluster: &[usize],
+) -> Option<(Finding, Vec<usize>)> {
+    let is_there = |at: &usize| looks[*at].vantage().node().is_some_and(|node| it.is_on(node));
+    let there: Vec<usize> = (0..looks.len()).filter(is_there).collect();
+    if let Some(problem) = malformed(pods, it) {
+        let seen = if there.is_empty() { of_cluster.to_vec() } else { there };
+        return Some((as_certain(pods, problem.into()), seen));
+    }
+    let mut passing = there;
+    passing.retain(|at| looks[*at].can() == Some(true));
+    let anonymous = passing.iter().copied().filter(|at| is_anonymous(&looks[*at]));
+    let anonymous: Vec<usize> = anonymous.collect();
+    let problem = match Standing::of(pods, it, Behind::Node) {
+        // What nobody read may be a secret that the kubelet cannot decode.
+        Standing::Unknown(problem) if anonymous.is_empty() => {
+            let is_told = it.is_planned() && !passing.is_empty() && is_unread(pods, it);
+            let finding = Finding { severity: Severity::Warning, ..problem.into() };
+            return is_told.then_some((finding, passing));
+        }
+        _ if anonymous.is_empty() => return None,
+        // The kubelet pulls anonymously only where it has no credentials at all.
+        Standing::Wrong(
+            problem @ (Problem::AnonymousBlockedByBadCreds { .. }
+            | Problem::PullsecretExpired { .. }
+            | Problem::PullsecretNotForRepository { .. }
+            | Problem::PullsecretRefused { .. }),
+        )
+        | Standing::Unknown(problem) => problem,
+        // Another of its secrets is presented.
+        Standing::NotThere(problem) if presents(pods, it) => problem,
+        Standing::None
+        | Standing::Works { .. }
+        | Standing::Wrong(_)
+        | Standing::NotThere(_)
+        | Standing::ByAccount(_) => return None,
+    };
+    Some((as_certain(pods, problem.into()), anonymous))
+}
+
+/// Returns whether a workload may have a pull secret that was not read.
+fn is_unread(pods: &ImagePods, it: &WaitingWorkload) -> bool {
+    let Some(set) = pods.credentials_of(it) else { return true };
+    it.account_said.is_some() || set.rows.iter().any(|row| row.state == CredentialState::NotRead)
+}
+
+/// Returns whether one of a workload's pull secrets holds something for the image.
+fn presents(pods: &ImagePods, it: &WaitingWorkload) -> bool {
+    let rows = pods.credentials_of(it).into_iter().flat_map(|set| &set.rows);
+    rows.into_iter().any(|row| row.state == CredentialState::Presented)
+}
+
+/// Returns a finding as certain as it can be: pods that run on other nodes than the rest may not be on those
+/// that look for them.
+fn as_certain(pods: &ImagePods, mut finding: Finding) -> Finding {
+    if pods.are_scattered && finding.severity == Severity::Error {
+        finding.severity = Severity::CouldNotTell;
+    }
+    finding
 }
 
 /// Returns whether the kubelet of a node has no credentials of its own for the image, so that those of

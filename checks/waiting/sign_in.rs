@@ -17,6 +17,8 @@ use crate::{
     steps,
 };
 
+use super::as_certain;
+
 /// The steps whose result depends on who signs in.
 const SIGN_IN: [Step; 4] = [steps::KUBELET, steps::IDENTITY, steps::EXCHANGE, steps::TOKEN];
 
@@ -63,7 +65,7 @@ pub fn instead(
             | Standing::ByAccount(problem) => Some(problem),
             Standing::Works { secret } => Some(accepted(it, secret)),
         };
-        let finding = problem.map(Finding::from);
+        let finding = problem.map(|problem| as_certain(pods, problem.into()));
         let code = |of: &Option<Finding>| of.as_ref().map(|it| it.code.clone());
         match parts.iter_mut().find(|known| code(&known.finding) == code(&finding)) {
             Some(known) => drop(known.workloads.insert(place)),

@@ -96,13 +96,15 @@ fn said_by(file: &str, one: &ImageUse) -> ManifestUses {
     };
     let when = |holds: bool| holds.then(|| named_by.clone());
     let asks = !one.nodes.is_empty();
+    let signs_in = one.is_of_pod || one.names_secrets || one.account.is_some();
     let pod = ManifestPod {
         object: one.object.clone(),
+        image: one.image.clone(),
         container: one.container.clone().unwrap_or_default(),
         namespace: one.namespace.clone(),
         account: one.account.clone(),
         secrets: one.secrets.clone(),
-        is_admitted: false,
+        has_all: one.names_secrets,
     };
     ManifestUses {
         never: when(one.is_never_pulled),
@@ -110,7 +112,7 @@ fn said_by(file: &str, one: &ImageUse) -> ManifestUses {
         secrets: when(!one.is_never_pulled && !one.secrets.is_empty()),
         guessed: when(!one.is_certain),
         nodes: asks.then(|| one.nodes.clone()).into_iter().collect(),
-        pulling: (!one.is_never_pulled).then_some(pod).into_iter().collect(),
+        pulling: (!one.is_never_pulled && signs_in).then_some(pod).into_iter().collect(),
         ..ManifestUses::default()
     }
 }

@@ -163,7 +163,7 @@ pub(super) async fn look_with(
     // The credentials are tried meanwhile, so that no host is waited for twice.
     let announcing = async {
         tokio::select! {
-            () = preview.try_credentials(&world) => {}
+            () = preview.try_credentials(&world, args.options.timeout()) => {}
             _ = interrupted() => {}
         }
         preview.announce(|event| gate.tell(event));

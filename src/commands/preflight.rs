@@ -197,7 +197,7 @@ async fn texts(name: &Path, wait: std::time::Duration) -> Result<Vec<(String, St
                 return Err(format!("{}: more than {MAX_FILES} manifests", name.display()));
             }
         }
-        files.sort();
+        files.sort_unstable();
         files
             .iter()
             .map(|file| Ok((sanitize_text(&file.display().to_string()), text_of(file)?)))

@@ -160,7 +160,8 @@ pub(super) async fn look(
         let trying = async {
             if let Some(waiting) = &found.waiting {
                 let attempts = &waiting.attempts;
-                credentials::try_each(attempts, &chosen.targets, &mut chosen.pods, &world).await;
+                let within = (&world, args.options.timeout());
+                credentials::try_each(attempts, &chosen.targets, &mut chosen.pods, within).await;
             }
         };
         let is_stopped = tokio::select! {

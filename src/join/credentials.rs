@@ -15,7 +15,7 @@ use checks::{
 };
 use futures::future::join_all;
 
-/// How long the credentials may take, all of them side by side.
+/// How long the credentials may take at most, all of them side by side.
 const WAIT: Duration = Duration::from_secs(15);
 
 /// Tries each credential for the image of its target, and writes down what the registry answers.
@@ -23,7 +23,7 @@ pub(crate) async fn try_each(
     attempts: &[Attempt],
     targets: &[Target],
     pods: &mut [ImagePods],
-    world: &World,
+    (world, limit): (&World, Duration),
 ) {
     let place = |attempt: &Attempt| pods.iter().position(|of| of.image == attempt.image);
     let open = attempts.iter().filter_map(|attempt| Some((place(attempt)?, attempt)));
@@ -34,7 +34,9 @@ pub(crate) async fn try_each(
     let open: Vec<(usize, &Attempt)> = open.filter(can_be_tried).collect();
     let tries = open.iter().map(|(place, attempt)| {
         let answer = answer(&targets[*place], attempt, world.clone());
-        async move { tokio::time::timeout(WAIT, answer).await.unwrap_or(RegistryAnswer::NotTried) }
+        async move {
+            tokio::time::timeout(WAIT.min(limit), answer).await.unwrap_or(RegistryAnswer::NotTried)
+        }
     });
     let answers = join_all(tries.collect::<Vec<_>>()).await;
     for ((place, attempt), answer) in open.into_iter().zip(answers) {

@@ -141,7 +141,7 @@ impl Found {
         let mut ranked: Vec<Vec<&String>> = vec![];
         for place in &open {
             let mut of_image: Vec<&String> = chosen.pods[*place].nodes.keys().collect();
-            of_image.sort_by_key(|node| (std::cmp::Reverse(uses(node)), *node));
+            of_image.sort_unstable_by_key(|node| (std::cmp::Reverse(uses(node)), *node));
             ranked.push(of_image);
         }
         let deepest = ranked.iter().map(Vec::len).max().unwrap_or_default();

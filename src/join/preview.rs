@@ -9,7 +9,7 @@ use std::{
 };
 
 use checks::{
-    Declared, PlannedPods, PodTemplate, TriedAdmission,
+    Admitted, Declared, PlannedPods, PodTemplate, TriedAdmission,
     kit::{
         Fact, Plan, Target, World,
         engine::{Event, EventKind, Vantage},
@@ -75,7 +75,7 @@ pub(crate) async fn ask(
     let (Some(api), Some(tried)) = (api.value().await, tried.value().await) else {
         return Preview { targets, ..Preview::default() };
     };
-    let targets = admitted(targets, &tried.admitted, read);
+    let targets = admitted(targets, &tried, &api, read);
     let mut planned = None;
     if are_pulled {
         let pods = targets.iter().map(|(target, _)| signing_in(target, &tried, &api)).collect();
@@ -85,8 +85,11 @@ pub(crate) async fn ask(
         asking.run(|_| true).await;
         planned = secrets.value().await;
     }
-    let PlannedPods { images: pods, attempts, .. } =
-        planned.as_deref().cloned().unwrap_or_default();
+    let planned = planned.as_deref().cloned().unwrap_or_default();
+    let PlannedPods { images: mut pods, attempts, .. } = planned;
+    for (pods, (target, _)) in pods.iter_mut().zip(&targets) {
+        pods.are_scattered = target.uses.are_scattered;
+    }
     let found = targets.iter().map(|(_, named)| found(&tried, named)).collect();
     let kinds = kept.take().into_iter().map(|event| event.kind).collect();
     let targets = targets.into_iter().map(|(target, _)| target).collect();
@@ -94,8 +97,9 @@ pub(crate) async fn ask(
 }
 
 impl Preview {
-    /// Tries the credentials of the pods from here.
-    pub(crate) async fn try_credentials(&mut self, world: &World) {
+    /// Tries the credentials of the pods from here, none longer than that.
+    pub(crate) async fn try_credentials(&mut self, world: &World, limit: Duration) {
+        let world = (world, limit);
         credentials::try_each(&self.attempts, &self.targets, &mut self.pods, world).await;
     }
 
@@ -126,37 +130,62 @@ fn found(tried: &TriedAdmission, named: &[String]) -> Vec<EventKind> {
 
 /// Returns an image, and those that pull it, as admission leaves them: one for each way to sign in.
 fn signing_in(target: &Target, tried: &TriedAdmission, api: &Api) -> (String, Vec<ManifestPod>) {
-    let left = |pod: &ManifestPod| {
-        let namespace = pod.namespace.as_ref().unwrap_or(&api.kube.cluster().namespace);
-        let mut admitted = tried.signs_in.iter();
-        let is_same =
-            |it: &&ManifestPod| it.object == pod.object && it.namespace.as_ref() == Some(namespace);
-        let container = pod.container.clone();
-        admitted
-            .find(is_same)
-            .map_or_else(|| pod.clone(), |it| ManifestPod { container, ..it.clone() })
-    };
     let mut ways: Vec<ManifestPod> = vec![];
-    for pod in target.uses.pulling.iter().map(left) {
-        if !ways.iter().any(|known| known.signs_in_like(&pod)) {
-            ways.push(pod);
+    for pod in &target.uses.pulling {
+        let admitted = admitted_as(pod, tried, api);
+        let has = |it: &&&Admitted| it.images.iter().any(|(_, image)| is_image(target, image));
+        let named = |it: &&Admitted| it.images.iter().any(|(image, _)| is_image(target, image));
+        let with_it: Vec<&&Admitted> = admitted.iter().filter(has).collect();
+        let container = pod.container.clone();
+        let left = |it: &Admitted| ManifestPod { container: container.clone(), ..it.pod.clone() };
+        if admitted.is_empty() {
+            // Another image was named there, where admission put this one into the pods of others.
+            ways.extend(Some(pod.clone()).filter(|pod| is_image(target, &pod.image)));
+        } else if !with_it.is_empty() {
+            ways.extend(with_it.into_iter().map(|it| left(it)));
+        } else if !admitted.iter().any(named) {
+            // The image of a volume is not among those of the containers.
+            ways.extend(admitted.into_iter().map(left));
         }
     }
-    (target.text.clone(), ways)
+    let mut different: Vec<ManifestPod> = vec![];
+    for way in ways {
+        if !different.iter().any(|known| known.signs_in_like(&way)) {
+            different.push(way);
+        }
+    }
+    (target.text.clone(), different)
+}
+
+fn is_image(target: &Target, image: &str) -> bool {
+    image_of_pod(image) == target.text
+}
+
+/// Returns what admission left of a pod; nothing where it was not tried or not admitted, several where
+/// manifests describe one object twice.
+fn admitted_as<'t>(pod: &ManifestPod, tried: &'t TriedAdmission, api: &Api) -> Vec<&'t Admitted> {
+    let namespace = pod.namespace.as_ref().unwrap_or(&api.kube.cluster().namespace);
+    let is_same = |it: &&Admitted| {
+        it.pod.object == pod.object && it.pod.namespace.as_ref() == Some(namespace)
+    };
+    tried.signs_in.iter().filter(is_same).collect()
 }
 
 /// Returns the targets that pods would have, each with the images of the manifests that it stands for.
 fn admitted(
     targets: Vec<Target>,
-    admitted: &[(String, String)],
+    tried: &TriedAdmission,
+    api: &Api,
     read: impl Fn(String) -> Target,
 ) -> Vec<(Target, Vec<String>)> {
     let mut all: Vec<(Target, Vec<String>)> = vec![];
     for target in targets {
         let named = target.text.clone();
-        let its = admitted.iter().filter(|(image, _)| image_of_pod(image) == named);
+        let its = tried.admitted.iter().filter(|(image, _)| image_of_pod(image) == named);
         let mut theirs: BTreeSet<String> = its.map(|(_, theirs)| image_of_pod(theirs)).collect();
-        if theirs.is_empty() {
+        // What was not tried may pull what it names.
+        let mut pulling = target.uses.pulling.iter();
+        if theirs.is_empty() || pulling.any(|pod| admitted_as(pod, tried, api).is_empty()) {
             theirs.insert(named.clone());
         }
         for image in theirs {

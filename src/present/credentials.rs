@@ -69,7 +69,7 @@ pub(super) fn of<'p>(
         }
     }
     // In the order of their names, not of their answers.
-    of_nodes.sort_by(|one: &CredentialLine, other| one.node.cmp(&other.node));
+    of_nodes.sort_unstable_by(|one: &CredentialLine, other| one.node.cmp(&other.node));
     let anonymous = anonymous(pods, &of_pods, &views);
     of_pods.into_iter().chain(of_nodes).chain(anonymous).collect()
 }

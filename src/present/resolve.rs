@@ -187,7 +187,12 @@ impl Presenter<'_> {
     /// again: their pods are in no cluster.
     fn manifests_again(&self) -> Option<String> {
         let again = self.report.uses()?.again;
-        let words: Option<Vec<String>> = again.iter().map(|one| word(one)).collect();
+        // An option of this program is no value, which must not look like one.
+        let is_option = |one: &str| {
+            one.starts_with('-') && one.chars().all(|c| c.is_ascii_lowercase() || "-A".contains(c))
+        };
+        let shown = |one: &String| if is_option(one) { Some(one.clone()) } else { word(one) };
+        let words: Option<Vec<String>> = again.iter().map(shown).collect();
         words
             .filter(|words| !words.is_empty())
             .map(|words| format!("{OWN_NAME} {}", words.join(" ")))

@@ -67,8 +67,10 @@ pub(super) fn not_of_pods<'a>(
             let workloads = Some(workloads).filter(|_| !is_whole);
             let of_these = Cause { workloads, ..cause.clone() };
             // Of pods that are not there yet nobody else says what they lack.
-            let is_told =
-                |it: &Finding| is_certain || pods.are_planned() || waiting::takes_over(it);
+            let is_told = |it: &Finding| {
+                let is_open = it.severity == Severity::CouldNotTell;
+                is_certain || if pods.are_planned() { is_open } else { waiting::takes_over(it) }
+            };
             match finding.filter(is_told) {
                 Some(finding) => sorted.replace(of_these, &finding),
                 None => sorted.keep(is_certain, of_these),

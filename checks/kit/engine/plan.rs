@@ -119,8 +119,22 @@ impl Plan {
             Shown::IfItRuns => Some(planned),
         };
         let left_out = self.left_out.contains(step.name);
-        let driven = drive(step, cx.clone(), inputs.wait(), check, left_out, planned);
-        let value = driven.boxed_local().shared();
+        let kept = Rc::new(OnceCell::new());
+        let (keeper, own) = (kept.clone(), cx.clone());
+        let work = inputs.wait().map(move |values| {
+            let keep = move |fact: Out| {
+                let saw = saw(serde_json::to_value(&fact).unwrap_or_default());
+                let _ = keeper.set(Rc::new(fact));
+                saw
+            };
+            values.map(|values| check.run(own, values).map(|got| got.map(keep)).boxed_local())
+        });
+        let driven = drive(step, cx.clone(), work.boxed_local(), left_out, planned);
+        // A step that passed has kept its fact.
+        let fact = move |got: StepResult<()>| {
+            got.and_then(|()| kept.get().cloned().ok_or(NoFact::LeftOut))
+        };
+        let value = driven.boxed_local().map(fact).boxed_local().shared();
         let end = finish_background(step, cx, value.clone().map(drop).boxed_local());
         let vantage = self.cx.vantage.clone();
         self.steps.insert(step.name, Planned { after, vantage, end: end.boxed_local().shared() });
@@ -210,46 +224,27 @@ enum Shown {
     IfItRuns,
 }
 
-/// Runs a step. `planned` is its first event, where that waits for the inputs.
-async fn drive<Values, Out: Serialize + 'static>(
+/// The work of a step once its inputs are known: it returns what it saw, and keeps its fact elsewhere.
+type Work = Local<StepResult<Map<String, Value>>>;
+
+/// Runs a step. `planned` is its first event, where that waits for the inputs. It knows nothing of inputs and
+/// facts: there is one of it, and not one for each step.
+async fn drive(
     step: Step,
     cx: Cx,
-    inputs: Local<StepResult<Values>>,
-    check: impl Check<Values, Out>,
+    work: Local<StepResult<Work>>,
     left_out: bool,
     planned: Option<EventKind>,
-) -> StepResult<Rc<Out>> {
-    let inputs = inputs.await;
+) -> StepResult<()> {
+    let work = work.await;
     if let Some(planned) = planned {
-        if let Err(no_fact) = inputs {
+        if let Err(no_fact) = work {
             return Err(no_fact);
         }
         cx.emit(planned);
     }
-    let kept = Rc::new(OnceCell::new());
-    let (own, keeper) = (cx.clone(), kept.clone());
-    let work = inputs.map(|values| {
-        let keep = move |fact: Out| {
-            let saw = saw(serde_json::to_value(&fact).unwrap_or_default());
-            let _ = keeper.set(Rc::new(fact));
-            saw
-        };
-        check.run(own, values).map(|got| got.map(keep)).boxed_local()
-    });
-    let work = if left_out { Err(NoFact::LeftOut) } else { work };
-    carry_out(step, cx, work).await?;
-    // A step that passed has kept its fact.
-    kept.get().cloned().ok_or(NoFact::LeftOut)
-}
-
-/// Carries out the work of a step, which returns what it saw, and tells how it began and ended. It knows
-/// nothing of the facts: there is one of it, and not one for each step.
-async fn carry_out(
-    step: Step,
-    cx: Cx,
-    work: StepResult<Local<StepResult<Map<String, Value>>>>,
-) -> StepResult<()> {
     let (got, took) = match work {
+        _ if left_out => (Err(NoFact::LeftOut), Duration::ZERO),
         Err(no_fact) => (Err(no_fact), Duration::ZERO),
         Ok(work) => {
             cx.emit(EventKind::Started { step: step.name.into() });

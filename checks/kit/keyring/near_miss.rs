@@ -81,7 +81,7 @@ pub fn near(keys: &[&str], asked: &RegistryOrImage, reader: Reader) -> Option<Ne
             Some((differs, pattern, *key))
         })
         .collect();
-    found.sort_by_key(|(differs, _, key)| (*differs, *key));
+    found.sort_unstable_by_key(|(differs, _, key)| (*differs, *key));
     let (differs, pattern, key) = found.into_iter().next()?;
     Some(match differs {
         NearMiss::HashInKey => Near::Hash { login_server: pattern.host().to_owned() },

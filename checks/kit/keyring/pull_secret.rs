@@ -152,7 +152,7 @@ fn matching<'a>(keys: &[&'a str], image: &Pattern) -> Vec<&'a str> {
     let patterns = keys.iter().filter_map(|key| Some((Pattern::of_key(key)?, *key)));
     let mut patterns: Vec<_> =
         patterns.map(|(pattern, key)| (pattern.to_string(), key, pattern)).collect();
-    patterns.sort_by(|one, other| (&other.0, other.1).cmp(&(&one.0, one.1)));
+    patterns.sort_unstable_by(|one, other| (&other.0, other.1).cmp(&(&one.0, one.1)));
     let keys = |wanted: &dyn Fn(&Pattern) -> bool| -> Vec<&'a str> {
         patterns.iter().filter(|(.., pattern)| wanted(pattern)).map(|(_, key, _)| *key).collect()
     };

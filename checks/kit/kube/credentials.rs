@@ -31,9 +31,6 @@ pub struct PodCredentials {
     pub annotations: Option<Vec<String>>,
     /// The client id that one of them names.
     pub client_id: Option<String>,
-    /// Why it is not known whether the service account adds pull secrets, where pods are not there yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account_said: Option<String>,
 }
 
 /// One credential, or why there is none.

@@ -145,6 +145,9 @@ pub struct ImagePods {
     /// How many pods are of workloads that are not among these, and unlike each of them.
     #[serde(skip_serializing_if = "is_none")]
     pub more: usize,
+    /// Whether manifests describe the pods, and let some of them run on other nodes than the rest.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub are_scattered: bool,
     /// What the registry answers to an anonymous client, where that was tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymous: Option<RegistryAnswer>,
@@ -230,6 +233,9 @@ pub struct WaitingWorkload {
     /// The version of the node's kubelet, where the node has the image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_by: Option<String>,
+    /// Why it is not known whether the service account adds pull secrets, where no pod is there yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_said: Option<String>,
     /// How many pods.
     pub count: usize,
     /// How many pods of workloads that do not travel along are like these, on the same node.

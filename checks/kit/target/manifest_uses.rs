@@ -29,6 +29,9 @@ pub struct ManifestUses {
     /// nothing of its node.
     #[serde(skip)]
     pub nodes: Vec<NodeRules>,
+    /// Whether those that pull it ask different things of their nodes.
+    #[serde(skip)]
+    pub are_scattered: bool,
     /// Those that pull it, and how they sign in.
     #[serde(skip)]
     pub pulling: Vec<ManifestPod>,
@@ -41,14 +44,16 @@ pub struct ManifestPod {
     pub object: String,
     /// The container or the volume.
     pub container: String,
+    /// The image, as the manifest names it.
+    pub image: String,
     /// The namespace, where the manifest names one.
     pub namespace: Option<String>,
     /// The service account, where it does.
     pub account: Option<String>,
     /// The pull secrets, in their order.
     pub secrets: Vec<String>,
-    /// Whether these are what admission left it with, its service account's among them.
-    pub is_admitted: bool,
+    /// Whether it gets no others: its list has an entry, or they are what admission left it with.
+    pub has_all: bool,
 }
 
 impl ManifestPod {
@@ -81,6 +86,7 @@ impl ManifestUses {
         if other.all_never {
             return;
         }
+        self.are_scattered |= other.are_scattered || self.nodes != other.nodes;
         self.secrets = self.secrets.take().filter(|_| other.secrets.is_some());
         if self.nodes.is_empty() || other.nodes.is_empty() {
             self.nodes.clear();

@@ -130,7 +130,7 @@ impl World {
         if self.fake_disk.is_some() {
             let is_file = self.files.contains_key(folder);
             let error = if is_file { FileError::NotAFolder } else { FileError::Missing };
-            names.sort();
+            names.sort_unstable();
             names.dedup();
             return if names.is_empty() { Err(error) } else { Ok(names) };
         }
@@ -140,7 +140,7 @@ impl World {
             Err(FileError::Missing) if !names.is_empty() => {}
             listed => names.extend(listed?),
         }
-        names.sort();
+        names.sort_unstable();
         names.dedup();
         Ok(names)
     }

@@ -177,7 +177,7 @@ impl World {
         let of_lab = self.files.keys().filter_map(|file| file.strip_prefix(folder).ok()?.to_str());
         let direct = of_lab.filter(|rest| !rest.is_empty() && !rest.contains('/'));
         let mut names: Vec<String> = direct.map(str::to_owned).collect();
-        names.sort();
+        names.sort_unstable();
         let changed = disk.changed.get(Path::new(folder)).copied();
         let is_there = !names.is_empty() || changed.is_some();
         is_there.then_some((names, changed.unwrap_or(Timestamp::UNIX_EPOCH)))
@@ -304,6 +304,6 @@ fn names(root: &Root, folder: &Path) -> Names {
         leads.is_some_and(|target| !target.to_bytes().contains(&b'/'))
     };
     let mut names = names_of(&opened, |name| !within(name))?;
-    names.sort();
+    names.sort_unstable();
     Ok(Some((names, changed(&about))))
 }

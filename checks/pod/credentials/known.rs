@@ -29,7 +29,7 @@ const MAX_LISTED: u32 = 50;
 const LATE: &str = "it did not answer in time";
 
 /// A namespace, and the name of an object in it.
-pub(super) type Key = (String, String);
+pub(in crate::pod) type Key = (String, String);
 
 /// What is known of a Secret. It has no `Debug`: nothing prints what is in it.
 pub(super) enum Read {
@@ -46,11 +46,11 @@ pub(super) type Listed = Rc<Vec<(String, Rc<Read>)>>;
 
 /// What is read of a service account.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Account {
+pub(in crate::pod) struct Account {
     /// Its annotations.
     pub(super) annotations: HashMap<String, String>,
     /// Its pull secrets.
-    pub(super) secrets: Vec<String>,
+    pub(in crate::pod) secrets: Vec<String>,
 }
 
 impl Account {
@@ -107,8 +107,8 @@ impl Declared {
     ) -> impl Iterator<Item = (Key, &'d Value)> {
         let named = |object: &'d Value| {
             let text = |name: &str| object["metadata"][name].as_str().map(str::to_owned);
-            let namespace =
-                text("namespace").unwrap_or_else(|| api.kube.cluster().namespace.clone());
+            let namespace = text("namespace").filter(|name| is_object_name(name));
+            let namespace = namespace.unwrap_or_else(|| api.kube.cluster().namespace.clone());
             ((namespace, text("name").unwrap_or_default()), object)
         };
         // Of several with one name the last is applied last.
@@ -117,7 +117,7 @@ impl Declared {
 }
 
 /// What was read so far.
-pub(super) struct Known<'a> {
+pub(in crate::pod) struct Known<'a> {
     cx: &'a Cx,
     api: &'a Api,
     declared: &'a Declared,
@@ -132,11 +132,21 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     /// Begins with what manifests declare.
-    pub(super) fn new(cx: &'a Cx, api: &'a Api, declared: &'a Declared, until: Instant) -> Self {
+    pub(in crate::pod) fn new(
+        cx: &'a Cx,
+        api: &'a Api,
+        declared: &'a Declared,
+        until: Instant,
+    ) -> Self {
         let mut secrets = HashMap::new();
         for (key, object) in declared.of_kind(api, "Secret") {
-            let read = || Rc::new(Read::Given(PullSecret::of_object(object)));
-            secrets.entry(key).or_insert_with(read);
+            // What SOPS encrypted is decrypted before it is applied.
+            let read = if object.get("sops").is_some() {
+                Read::Closed(Some("the manifest has it encrypted (sops)".to_owned()))
+            } else {
+                Read::Given(PullSecret::of_object(object))
+            };
+            secrets.entry(key).or_insert_with(|| Rc::new(read));
         }
         let (accounts, namespaces) = (HashMap::new(), HashMap::new());
         Self { cx, api, declared, until, secrets, accounts, namespaces, asked: 0 }
@@ -158,7 +168,7 @@ impl<'a> Known<'a> {
     }
 
     /// Reads these accounts.
-    pub(super) async fn read_accounts(&mut self, keys: impl IntoIterator<Item = Key>) {
+    pub(in crate::pod) async fn read_accounts(&mut self, keys: impl IntoIterator<Item = Key>) {
         let wanted = new_ones(keys, |key| self.accounts.contains_key(key), MAX_READ);
         for (key, got) in self.get_all(wanted, "serviceaccounts").await {
             let mut all = self.declared.of_kind(self.api, "ServiceAccount");
@@ -188,7 +198,7 @@ impl<'a> Known<'a> {
     }
 
     /// Returns an account, or why it is not known.
-    pub(super) fn account(&self, namespace: &str, name: &str) -> Result<&Account, String> {
+    pub(in crate::pod) fn account(&self, namespace: &str, name: &str) -> Result<&Account, String> {
         let read = self.accounts.get(&(namespace.to_owned(), name.to_owned()));
         let not_read = || Err(format!("only the first {MAX_READ} service accounts are read"));
         read.map_or_else(not_read, |read| read.as_ref().map_err(Clone::clone))

@@ -10,23 +10,22 @@ mod known;
 
 use std::rc::Rc;
 
-use tokio::time::Instant;
-
 use crate::kit::{
-    Cloud, Cx, RegistryOrImage, Secret,
+    Cloud, RegistryOrImage, Secret,
     keyring::{BrokenPullSecret, Entries, Near, PullSecret, Reader, Stored, near, shown},
     kube::{
-        Api, Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, ImagePods, PodCredentials,
+        Attempt, CLIENT_ANNOTATION, CredentialRow, CredentialState, ImagePods, PodCredentials,
         PresentedRow, WaitingWorkload,
     },
     rules::{Pattern, is_guid},
     sanitize_text,
 };
 pub use known::Declared;
-use known::{Account, Key, Known, Read};
+pub(super) use known::Known;
+use known::{Account, Key, Read};
 
 /// How many different credentials of the pods of one image are looked at.
-const MAX_SETS: usize = 10;
+const MAX_SETS: usize = 50;
 /// How many credentials are tried in all.
 const MAX_ATTEMPTS: usize = 40;
 /// How many keys are told of a secret of which none matches.
@@ -34,17 +33,10 @@ const MAX_KEYS: usize = 3;
 /// What the annotations for Azure's credential provider begin with.
 const ANNOTATIONS: &str = "kubernetes.azure.com/acr-";
 
-/// Finds out what the pods of each image present, and returns the credentials that can be tried. What
-/// manifests declare counts before what the cluster has.
-pub(super) async fn examine(
-    cx: &Cx,
-    api: &Api,
-    (declared, until): (&Declared, Instant),
-    images: &mut [ImagePods],
-) -> Vec<Attempt> {
-    let mut known = Known::new(cx, api, declared, until);
+/// Finds out what the pods of each image present, and returns the credentials that can be tried.
+pub(super) async fn examine(known: &mut Known<'_>, images: &mut [ImagePods]) -> Vec<Attempt> {
     let (mut attempts, mut anonymous): (Vec<Attempt>, Vec<Attempt>) = (vec![], vec![]);
-    read_all(&mut known, images).await;
+    read_all(known, images).await;
     for of_image in images {
         let asked = RegistryOrImage::read(&of_image.image, Cloud::default(), false);
         let Ok(asked) = asked else { continue };
@@ -75,17 +67,14 @@ pub(super) async fn examine(
                 }
                 set.rows.push(row);
             }
-            let account = known.account(&it.namespace, &it.account);
-            let told = account.as_ref().err().filter(|_| it.is_planned() && it.secrets.is_empty());
-            set.account_said = told.cloned();
-            let account = account.ok().cloned();
+            let account = known.account(&it.namespace, &it.account).ok().cloned();
             set.annotations = account.as_ref().map(annotations);
             set.client_id = account.as_ref().and_then(client_id);
             let is_presented = |row: &CredentialRow| row.state == CredentialState::Presented;
             // For a pod that does not wait, nobody looks through the secrets of a namespace.
             if !it.is_planned() && !set.rows.iter().any(is_presented) {
                 let names = account.map(|account| account.secrets).unwrap_or_default();
-                set.unattached = unattached(&mut known, &set, &names, &asked).await;
+                set.unattached = unattached(known, &set, &names, &asked).await;
             }
             sets.push(set);
         }
@@ -105,22 +94,14 @@ fn pulls(it: &WaitingWorkload) -> bool {
     it.reason != "ErrImageNeverPull"
 }
 
-/// Reads the service accounts and the pull secrets of all that pull. A pod that is not created yet and
-/// names no secret gets those of its service account (admission plugin `ServiceAccount`).
-async fn read_all(known: &mut Known<'_>, images: &mut [ImagePods]) {
+/// Reads the service accounts and the pull secrets of all that pull.
+async fn read_all(known: &mut Known<'_>, images: &[ImagePods]) {
     let all = || images.iter().flat_map(|of| &of.workloads).filter(|it| pulls(it));
     let accounts: Vec<Key> = all().map(|it| (it.namespace.clone(), it.account.clone())).collect();
     known.read_accounts(accounts).await;
-    for it in images.iter_mut().flat_map(|of| &mut of.workloads) {
-        if it.is_planned() && it.secrets.is_empty() {
-            let account = known.account(&it.namespace, &it.account);
-            it.secrets = account.map(|account| account.secrets.clone()).unwrap_or_default();
-        }
-    }
-    let all = images.iter().flat_map(|of| &of.workloads).filter(|it| pulls(it));
     let key = |it: &WaitingWorkload, name: &String| (it.namespace.clone(), name.clone());
-    let secrets: Vec<Key> =
-        all.flat_map(|it| it.secrets.iter().map(|name| key(it, name))).collect();
+    let secrets = all().flat_map(|it| it.secrets.iter().map(move |name| key(it, name)));
+    let secrets: Vec<Key> = secrets.collect();
     known.read_secrets(secrets).await;
 }
 
@@ -163,7 +144,7 @@ fn annotations(account: &Account) -> Vec<String> {
         .filter(|(name, _)| name.starts_with(ANNOTATIONS))
         .map(|(name, _)| sanitize_text(name))
         .collect();
-    names.sort();
+    names.sort_unstable();
     names
 }
 
