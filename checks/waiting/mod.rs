@@ -200,14 +200,16 @@ fn broken_for(
         let seen = if there.is_empty() { of_cluster.to_vec() } else { there };
         return Some((as_certain(pods, problem.into()), seen));
     }
-    let mut passing = there;
+    let mut passing = there.clone();
     passing.retain(|at| looks[*at].can() == Some(true));
     let anonymous = passing.iter().copied().filter(|at| is_anonymous(&looks[*at]));
     let anonymous: Vec<usize> = anonymous.collect();
     let problem = match Standing::of(pods, it, Behind::Node) {
         // What nobody read may be a secret that the kubelet cannot decode.
         Standing::Unknown(problem) if anonymous.is_empty() => {
-            let is_told = it.is_planned() && !passing.is_empty() && is_unread(pods, it);
+            // Where a node fails it is told there.
+            let do_all = !passing.is_empty() && passing.len() == there.len();
+            let is_told = it.is_planned() && do_all && is_unread(pods, it);
             let finding = Finding { severity: Severity::Warning, ..problem.into() };
             return is_told.then_some((finding, passing));
         }
@@ -234,7 +236,9 @@ fn broken_for(
 /// Returns whether a workload may have a pull secret that was not read.
 fn is_unread(pods: &ImagePods, it: &WaitingWorkload) -> bool {
     let Some(set) = pods.credentials_of(it) else { return true };
-    it.account_said.is_some() || set.rows.iter().any(|row| row.state == CredentialState::NotRead)
+    // Of an account that is not there admission tells.
+    let is_closed = it.account_said.as_ref().is_some_and(|said| !said.ends_with(" not found"));
+    is_closed || set.rows.iter().any(|row| row.state == CredentialState::NotRead)
 }
 
 /// Returns whether one of a workload's pull secrets holds something for the image.
