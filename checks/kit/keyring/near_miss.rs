@@ -145,9 +145,15 @@ fn left_of_a_template(
     (is_hub && (meant || (lonely && reader == Reader::Kubelet))).then_some(NearMiss::HubDiffers)
 }
 
-/// A key without what somebody may have put before the host.
+/// A key without what somebody may have put before the host, or behind its path.
 pub fn shown(key: &str) -> String {
     let (scheme, rest) = key.split_once("://").map_or(("", key), |(scheme, rest)| (scheme, rest));
+    let query = rest.find(['?', '#']);
+    // Whether such an @ belongs to a password or to a query is not known.
+    if query.is_some_and(|at| rest[at..].contains('@')) {
+        return "***".to_owned();
+    }
+    let rest = query.map_or_else(|| rest.to_owned(), |at| format!("{}?***", &rest[..at]));
     let rest = rest.rsplit('@').next().unwrap_or_default();
     if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") }
 }
@@ -156,6 +162,21 @@ pub fn shown(key: &str) -> String {
 mod tests {
     use super::*;
     use crate::kit::target::Cloud;
+
+    #[test]
+    fn a_key_is_shown_without_its_secrets() {
+        for (key, wanted) in [
+            ("c.io/team", "c.io/team"),
+            ("https://c.io/v1/", "https://c.io/v1/"),
+            ("https://me:hunter2@c.io/v1/", "https://c.io/v1/"),
+            ("c.io/?sig=hunter2", "c.io/?***"),
+            ("c.io/?sig=hunter@2", "***"),
+            ("me:hunter?2@c.io", "***"),
+            ("me:hunter/2@c.io#x", "c.io?***"),
+        ] {
+            assert_eq!(shown(key), wanted, "{key}");
+        }
+    }
 
     fn found(keys: &[&str], image: &str, reader: Reader) -> Option<String> {
         let asked = RegistryOrImage::read(image, Cloud::Public, false).unwrap();
