@@ -70,9 +70,6 @@ impl Standing {
         if let Some(row) = set.rows.iter().find(is_missing).filter(|_| it.is_planned()) {
             return Self::NotThere(Problem::ManifestSecretMissing(OwnSecret::of(it, &row.secret)));
         }
-        if let Some(row) = set.rows.iter().find(|row| !row.is_for_others) {
-            return Self::Wrong(of_row(row, set, it));
-        }
         if let Some(said) = &it.account_said {
             return Self::Unknown(Problem::ManifestAccountNotRead(OfAccount {
                 workload: it.workload.clone(),
@@ -80,6 +77,9 @@ impl Standing {
                 account: it.account.clone(),
                 said: said.clone(),
             }));
+        }
+        if let Some(row) = set.rows.iter().find(|row| !row.is_for_others) {
+            return Self::Wrong(of_row(row, set, it));
         }
         if let Behind::ServiceAccount(finding) = behind {
             return Self::ByAccount(by_account(finding, set, it));

@@ -60,7 +60,12 @@ pub async fn plan(
         for (it, _) in of_image.workloads.iter_mut().zip(pods).filter(|(_, pod)| !pod.has_all) {
             // It gets those of its service account when it is created (admission plugin `ServiceAccount`).
             match known.account(&it.namespace, &it.account) {
-                Ok(account) => it.secrets.clone_from(&account.secrets),
+                Ok(account) => {
+                    it.secrets.clone_from(&account.secrets);
+                    let others = account.others.join(", ");
+                    let said = format!("the cluster has it with others, which may stay: {others}");
+                    it.account_said = Some(said).filter(|_| !account.others.is_empty());
+                }
                 Err(said) => it.account_said = Some(said),
             }
         }

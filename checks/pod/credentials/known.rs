@@ -51,6 +51,9 @@ pub(in crate::pod) struct Account {
     pub(super) annotations: HashMap<String, String>,
     /// Its pull secrets.
     pub(in crate::pod) secrets: Vec<String>,
+    /// Those that the cluster has besides: applying takes away what an earlier apply had put there, and
+    /// leaves what others did.
+    pub(in crate::pod) others: Vec<String>,
 }
 
 impl Account {
@@ -59,7 +62,8 @@ impl Account {
         let annotations = object["metadata"]["annotations"].as_object().into_iter().flatten();
         let text =
             |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
-        Self { annotations: annotations.filter_map(text).collect(), secrets: secret_names(object) }
+        let annotations = annotations.filter_map(text).collect();
+        Self { annotations, secrets: secret_names(object), others: vec![] }
     }
 
     /// Puts what manifests declare over what the cluster has, as applying them does: what they leave out
@@ -67,7 +71,8 @@ impl Account {
     fn apply(&mut self, declared: Self) {
         self.annotations.extend(declared.annotations);
         if !declared.secrets.is_empty() {
-            self.secrets = declared.secrets;
+            self.others = std::mem::replace(&mut self.secrets, declared.secrets);
+            self.others.retain(|name| !self.secrets.contains(name));
         }
     }
 }
