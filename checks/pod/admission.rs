@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     credentials::Declared,
-    manifests::{PodTemplate, account_name, secret_names, template_of},
+    manifests::{ACCOUNT, PodTemplate, account_name, secret_names, template_of},
     parts::{DryRun, OfAccount, Rewritten, Tried},
     problem::Problem,
 };
@@ -93,7 +93,7 @@ fn take_template(pod: &mut Value, admitted: &Value) {
 /// Returns a pod as that of the account that every namespace has.
 fn without_account(mut pod: Value) -> Value {
     if let Some(spec) = pod["spec"].as_object_mut() {
-        for key in ["serviceAccountName", "serviceAccount"] {
+        for key in ACCOUNT {
             spec.shift_remove(key);
         }
     }
@@ -150,7 +150,7 @@ impl<'a> Trial<'a> {
             Ok(admitted) => Seen {
                 found: self.rewritten(&admitted),
                 admitted: self.admitted(&admitted),
-                signs_in: has_account.then(|| self.signs_in(&admitted)),
+                signs_in: Some(self.signs_in(&admitted, has_account)),
             },
             Err(error) => {
                 let failed = self.failed(cx, Tried::ItsPod, WorkloadKind::Pod, &error).await;
@@ -273,15 +273,14 @@ impl<'a> Trial<'a> {
         self.template.images.iter().map(of).collect()
     }
 
-    /// Returns what the pod would sign in with.
-    fn signs_in(&self, admitted: &Value) -> Admitted {
-        let spec = &admitted["spec"];
-        let account = account_name(spec).map(str::to_owned);
-        let names_none = self.template.pod["spec"]["imagePullSecrets"].as_array();
-        let names_none = names_none.is_none_or(Vec::is_empty);
+    /// Returns what the pod would sign in with; it may have been tried without its account.
+    fn signs_in(&self, admitted: &Value, has_account: bool) -> Admitted {
+        let (spec, own) = (&admitted["spec"], &self.template.pod["spec"]);
+        let account = account_name(if has_account { spec } else { own }).map(str::to_owned);
+        let names_none = own["imagePullSecrets"].as_array().is_none_or(Vec::is_empty);
+        let declares = || self.declared_secrets(spec).is_some_and(|secrets| !secrets.is_empty());
         // What the manifests declare of the account is there before the pod.
-        let changes_account =
-            names_none && self.declared_secrets(spec).is_some_and(|secrets| !secrets.is_empty());
+        let changes_account = names_none && (!has_account || declares());
         let pod = ManifestPod {
             object: self.template.object.clone(),
             container: String::new(),

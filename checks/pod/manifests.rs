@@ -121,10 +121,13 @@ pub(super) fn secret_names(of: &Value) -> Vec<String> {
     names.take(MAX_SECRETS).map(str::to_owned).collect()
 }
 
-/// Returns the service account that the spec of a pod names. The old name of the field counts where the new
-/// one is not there (core/v1, `PodSpec`).
+/// The fields of a pod's spec that name its service account: the old name counts where the new one is not
+/// there (core/v1, `PodSpec`).
+pub(super) const ACCOUNT: [&str; 2] = ["serviceAccountName", "serviceAccount"];
+
+/// Returns the service account that the spec of a pod names.
 pub(super) fn account_name(spec: &Value) -> Option<&str> {
-    ["serviceAccountName", "serviceAccount"].iter().find_map(|key| spec[key].as_str())
+    ACCOUNT.iter().find_map(|key| spec[key].as_str())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The images that manifests name, and what is said beside each: who pulls it, how, and on which nodes.
 
+use super::manifests::ACCOUNT;
 use crate::kit::{
     rules::{NodeRules, is_object_name, read_reference},
     sanitize_text,
@@ -138,8 +139,7 @@ impl Around {
         let metadata = fields.field("metadata");
         let may_be_object = metadata.is_some() || key.is_none_or(|key| key == "items");
         let kind = fields.text_of("kind").filter(|_| may_be_object);
-        // The API server takes the old name of the field, too, and prefers the new one (core/v1, `PodSpec`).
-        let account = ["serviceAccountName", "serviceAccount"].iter();
+        let account = ACCOUNT.iter();
         let account = account.filter_map(|name| fields.text_of(name)).find(|it| is_object_name(it));
         let secrets = fields.field("imagePullSecrets");
         let nodes = NodeRules::read(|name| fields.field(name).map(Lined::value));

@@ -20,7 +20,7 @@ const MAX_WAYS: usize = 50;
 pub struct PlannedPods {
     /// How many credentials their pull secrets hold for their images.
     pub presented: usize,
-    /// The pods of each image, one for each way to sign in; none of an image that nobody pulls.
+    /// The pods of each image, one for each way to sign in; none of an image that is never pulled.
     #[serde(skip)]
     pub images: Vec<ImagePods>,
     /// The credentials, to be tried.

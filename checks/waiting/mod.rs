@@ -205,7 +205,7 @@ fn broken_for(
     let anonymous = passing.iter().copied().filter(|at| is_anonymous(&looks[*at]));
     let anonymous: Vec<usize> = anonymous.collect();
     let problem = match Standing::of(pods, it, Behind::Node) {
-        // What nobody read may be a secret that the kubelet cannot decode.
+        // What was not read may be a secret that the kubelet cannot decode.
         Standing::Unknown(problem) if anonymous.is_empty() => {
             // Where a node fails it is told there.
             let do_all = !passing.is_empty() && passing.len() == there.len();

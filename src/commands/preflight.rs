@@ -155,10 +155,6 @@ fn targets(images: Images, others: Option<String>, args: &WhyArgs) -> Vec<Target
     let again = if is_kept { args.flags() } else { vec![] };
     let of_nodes = if args.here { vec![] } else { args.of_nodes(vec![]).flags() };
     let target = |(image, named_at, mut uses): (String, Vec<String>, ManifestUses)| {
-        if !args.here {
-            // The cluster is asked for them.
-            uses.secrets = None;
-        }
         uses.again.clone_from(&again);
         let target = check::target(&args.options, image_of_pod(&image), None);
         let flags = of_nodes.iter().cloned().chain(target.flags).collect();

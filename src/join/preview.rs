@@ -75,7 +75,7 @@ pub(crate) async fn ask(
     let (Some(api), Some(tried)) = (api.value().await, tried.value().await) else {
         return Preview { targets, ..Preview::default() };
     };
-    let targets = admitted(targets, &tried, &api, read);
+    let mut targets = admitted(targets, &tried, &api, read);
     let mut planned = None;
     if are_pulled {
         let pods = targets.iter().map(|(target, _)| signing_in(target, &tried, &api)).collect();
@@ -84,6 +84,10 @@ pub(crate) async fn ask(
         let secrets = checks::manifest_secrets(&mut asking, &known, (declared, limit), pods);
         asking.run(|_| true).await;
         planned = secrets.value().await;
+    }
+    if planned.is_some() {
+        // What is known of the secrets stands in the place of that there are some.
+        targets.iter_mut().for_each(|(target, _)| target.uses.secrets = None);
     }
     let planned = planned.as_deref().cloned().unwrap_or_default();
     let PlannedPods { images: mut pods, attempts, .. } = planned;

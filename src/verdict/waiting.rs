@@ -66,7 +66,7 @@ pub(super) fn not_of_pods<'a>(
         for Instead { finding, workloads } in parts {
             let workloads = Some(workloads).filter(|_| !is_whole);
             let of_these = Cause { workloads, ..cause.clone() };
-            // Of pods that are not there yet nobody else says what they lack.
+            // Of pods that are not there yet, what is open is told beside what their nodes lack.
             let is_told = |it: &Finding| {
                 let is_open = it.severity == Severity::CouldNotTell;
                 is_certain || if pods.are_planned() { is_open } else { waiting::takes_over(it) }

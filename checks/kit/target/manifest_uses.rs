@@ -13,7 +13,7 @@ pub struct ManifestUses {
     pub never: Option<NamedBy>,
     /// Whether none of them pulls it.
     pub all_never: bool,
-    /// One of the pods, where all of them present pull secrets of their own and nobody reads these.
+    /// One of the pods, where all of them present pull secrets of their own, as far as these were not read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<NamedBy>,
     /// One of the places, where it may be no image at each of them.

@@ -174,7 +174,8 @@ impl<'a> Known<'a> {
 
     /// Reads these accounts.
     pub(in crate::pod) async fn read_accounts(&mut self, keys: impl IntoIterator<Item = Key>) {
-        let wanted = new_ones(keys, |key| self.accounts.contains_key(key), MAX_READ);
+        let left = MAX_READ.saturating_sub(self.accounts.len());
+        let wanted = new_ones(keys, |key| self.accounts.contains_key(key), left);
         for (key, got) in self.get_all(wanted, "serviceaccounts").await {
             let mut all = self.declared.of_kind(self.api, "ServiceAccount");
             let declared = all.find(|(of, _)| *of == key).map(|(_, object)| Account::of(object));

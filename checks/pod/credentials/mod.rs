@@ -71,7 +71,7 @@ pub(super) async fn examine(known: &mut Known<'_>, images: &mut [ImagePods]) -> 
             set.annotations = account.as_ref().map(annotations);
             set.client_id = account.as_ref().and_then(client_id);
             let is_presented = |row: &CredentialRow| row.state == CredentialState::Presented;
-            // For a pod that does not wait, nobody looks through the secrets of a namespace.
+            // The secrets of a namespace are looked through only for pods that wait.
             if !it.is_planned() && !set.rows.iter().any(is_presented) {
                 let names = account.map(|account| account.secrets).unwrap_or_default();
                 set.unattached = unattached(known, &set, &names, &asked).await;
